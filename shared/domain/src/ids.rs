@@ -80,6 +80,10 @@ uuid_id!(
     JobId, "job id"
 );
 uuid_id!(
+    /// One uploaded content: names its blob. Made before the content's generation is known.
+    UploadId, "upload id"
+);
+uuid_id!(
     /// One event. UUIDv7, unique over all documents; the same at every delivery.
     EventId, "event id"
 );

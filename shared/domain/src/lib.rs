@@ -1,8 +1,18 @@
 //! The Millrace domain: the Document aggregate, its commands and events, jobs, envelopes and ids.
 //! Pure: no async, no input or output, no clock, no randomness.
 
+mod document;
+mod envelope;
+mod failure;
 mod ids;
+mod job;
 mod measures;
+mod upcast;
 
+pub use document::*;
+pub use envelope::*;
+pub use failure::*;
 pub use ids::*;
+pub use job::*;
 pub use measures::*;
+pub use upcast::{UnreadableEvent, read_event};

@@ -57,7 +57,8 @@ pub trait Embedder: Send + Sync + fmt::Debug {
     fn model(&self) -> &EmbeddingModel;
 
     /// Embeds all texts or fails as a whole.
-    async fn embed(&self, texts: &[&str], purpose: EmbeddingPurpose) -> Result<Vec<Embedding>, EmbedderError>;
+    async fn embed(&self, texts: &[&str], purpose: EmbeddingPurpose)
+    -> Result<Vec<Embedding>, EmbedderError>;
 }
 
 /// Splits text as a model does, to bound chunks in tokens.

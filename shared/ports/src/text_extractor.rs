@@ -125,5 +125,9 @@ pub type ByteStream = BoxStream<'static, std::io::Result<Bytes>>;
 #[async_trait]
 pub trait TextExtractor: Send + Sync + fmt::Debug {
     /// Extracts the text of one document, consuming its content.
-    async fn extract(&self, content: ByteStream, hints: &ExtractionHints) -> Result<ExtractedText, ExtractionError>;
+    async fn extract(
+        &self,
+        content: ByteStream,
+        hints: &ExtractionHints,
+    ) -> Result<ExtractedText, ExtractionError>;
 }
