@@ -101,13 +101,6 @@ pub struct JobEnvelope {
     /// Where it came from.
     #[serde(flatten)]
     pub trace: Trace,
-    /// Attempts spent on earlier messages of the same job, which throttling put back as new ones.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub attempts_spent: u32,
-}
-
-fn is_zero(number: &u32) -> bool {
-    *number == 0
 }
 
 impl JobEnvelope {

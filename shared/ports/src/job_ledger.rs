@@ -55,6 +55,8 @@ pub struct Claim {
     pub owner: Uuid,
     /// When the lease ends and others may claim.
     pub expires_at: Timestamp,
+    /// How many times the step was claimed, this one included, less the releases that did not count. From 1.
+    pub attempt: u32,
     /// What the first claimant noted, kept when an expired claim changes hands.
     pub memo: String,
 }
@@ -79,7 +81,7 @@ pub struct ClaimRequest {
 /// What became of a request for a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClaimOutcome {
-    /// It is yours until the lease ends.
+    /// It is yours until the lease ends. A claim that takes over an expired one counts as one more attempt.
     Claimed(Claim),
     /// Another owner's lease runs until then.
     InProgress {
@@ -111,8 +113,9 @@ pub trait JobLedger: Send + Sync + fmt::Debug {
     /// Prolongs the lease to `lease_ms` from now. `ClaimLost` if another owner took over.
     async fn extend(&self, claim: &Claim, lease_ms: u64) -> Result<Claim, PortError>;
 
-    /// Gives the claim back undone, so that the next attempt need not wait. Harmless if it was lost.
-    async fn release(&self, claim: &Claim) -> Result<(), PortError>;
+    /// Gives the claim back undone, so that the next attempt need not wait; the memo stays. With `attempt_counts`
+    /// false (the step was throttled) the attempt is not counted. Harmless if the claim was lost.
+    async fn release(&self, claim: &Claim, attempt_counts: bool) -> Result<(), PortError>;
 
     /// Forgets what is no longer to be remembered; at most `limit` rows; says how many.
     async fn forget_expired(&self, limit: usize) -> Result<u64, PortError>;
