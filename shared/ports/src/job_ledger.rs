@@ -4,7 +4,9 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use millrace_domain::{BatchIndex, DocumentKey, EventId, Generation, IdempotencyKey, TenantId, Timestamp};
+use millrace_domain::{
+    BatchIndex, DocumentKey, EventId, Generation, IdempotencyKey, TenantId, Timestamp, Version,
+};
 use uuid::Uuid;
 
 use crate::PortError;
@@ -28,6 +30,11 @@ impl StepKey {
     pub fn purge(key: &DocumentKey, generation: Option<Generation>, retry: u32) -> Self {
         let what = generation.map_or_else(|| "all".to_owned(), |g| g.to_string());
         Self(format!("purge/{}/{}/{what}/{retry}", key.tenant_id, key.document_id))
+    }
+
+    /// Send the jobs that a document at this version is owed once more.
+    pub fn restart(key: &DocumentKey, version: Version) -> Self {
+        Self(format!("restart/{}/{}/{version}", key.tenant_id, key.document_id))
     }
 
     /// A client's request under its idempotency key.

@@ -7,6 +7,7 @@ mod event;
 mod evolve;
 mod head;
 mod invariants;
+mod owed_jobs;
 mod state;
 
 pub use batch_set::BatchSet;

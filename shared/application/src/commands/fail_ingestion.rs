@@ -1,0 +1,124 @@
+//! Gives a generation up: appends `IngestionFailed`, completing the claim of the step that failed, and sends the
+//! compensating purge.
+
+use millrace_domain::{Command, ErrorCode, Generation, Stage};
+use millrace_ports::Claim;
+
+use crate::documents::{Context, Documents};
+use crate::job_outcome::JobOutcome;
+use crate::jobs::Jobs;
+use crate::step::{Delivery, StepError, Steps};
+
+/// The use case.
+#[derive(Debug, Clone)]
+pub struct FailIngestion {
+    documents: Documents,
+    jobs: Jobs,
+}
+
+/// What failed and why.
+#[derive(Debug, Clone)]
+pub(crate) struct Fault {
+    pub(crate) generation: Generation,
+    pub(crate) stage: Stage,
+    pub(crate) error_code: ErrorCode,
+    pub(crate) reason: String,
+}
+
+/// The most of a reason that is kept, in bytes; events stay small.
+const REASON_BYTES_MAX: usize = 300;
+
+impl FailIngestion {
+    /// Failing over these parts.
+    pub fn new(documents: Documents, jobs: Jobs) -> Self {
+        Self { documents, jobs }
+    }
+
+    /// Records a permanent failure; the job is done with it.
+    pub(crate) async fn run(
+        &self,
+        delivery: &Delivery,
+        claim: &Claim,
+        fault: Fault,
+    ) -> Result<(), StepError> {
+        let key = delivery.key();
+        tracing::warn!(
+            document.id = %key.document_id, correlation.id = %delivery.job.trace.correlation_id,
+            stage = %fault.stage, error_code = %fault.error_code, reason = fault.reason, "ingestion failed"
+        );
+        let command = Command::FailIngestion {
+            generation: fault.generation,
+            stage: fault.stage,
+            error_code: fault.error_code,
+            reason: bounded(fault.reason),
+            attempts: claim.attempt,
+        };
+        let context = Context::of(&delivery.job.trace).completing(claim, "failed");
+        let executed = self.documents.execute(&key, &context, command).await?;
+        self.jobs.send_owed(&key, None, &executed.document, &delivery.job.trace).await?;
+        Ok(())
+    }
+
+    /// Ends a step that failed with an error: back to the queue, or, at the last permitted attempt, a failed document
+    /// and a dead-lettered job.
+    pub(crate) async fn settle(
+        &self,
+        steps: &Steps,
+        delivery: &Delivery,
+        claim: &Claim,
+        error: StepError,
+        (generation, stage): (Generation, Stage),
+    ) -> JobOutcome {
+        let outcome = steps.outcome_of(claim, &error);
+        let last = match &outcome {
+            JobOutcome::Retry { .. } => steps.is_last(claim),
+            JobOutcome::DeadLetter { .. } => true,
+            JobOutcome::Acknowledge | JobOutcome::Postpone { .. } => false,
+        };
+        if !last {
+            steps.release(claim, !matches!(outcome, JobOutcome::Postpone { .. })).await;
+            return outcome;
+        }
+        let described = describe(&error);
+        let fault =
+            Fault { generation, stage, error_code: ErrorCode::DeadLettered, reason: described.clone() };
+        match self.run(delivery, claim, fault).await {
+            Ok(()) | Err(StepError::Refused(_)) => JobOutcome::DeadLetter { reason: described },
+            // The failure could not be recorded: the job must come back, or the document would hang.
+            Err(StepError::Port(error)) => {
+                JobOutcome::Retry { delay_ms: steps.wait_ms(claim.attempt), reason: error.to_string() }
+            }
+        }
+    }
+}
+
+fn describe(error: &StepError) -> String {
+    match error {
+        StepError::Port(error) => match std::error::Error::source(error) {
+            Some(cause) => format!("{error} ({cause})"),
+            None => error.to_string(),
+        },
+        StepError::Refused(error) => error.to_string(),
+    }
+}
+
+fn bounded(mut reason: String) -> String {
+    if reason.len() > REASON_BYTES_MAX {
+        let end = (0..=REASON_BYTES_MAX).rev().find(|end| reason.is_char_boundary(*end));
+        reason.truncate(end.expect("0 is a character boundary"));
+        reason.push('…');
+    }
+    reason
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_reason_is_cut_between_characters() {
+        let cut = bounded("é".repeat(400));
+        assert!(cut.len() <= REASON_BYTES_MAX + '…'.len_utf8() && cut.ends_with('…'));
+        assert_eq!(bounded("short".into()), "short");
+    }
+}

@@ -1,0 +1,321 @@
+//! The chunk-worker's step: extract text, split it, store both, index the words, append `TextExtracted` and
+//! `DocumentChunked`, send one `EmbedChunks` per batch. Embedding is not done here.
+
+use std::sync::Arc;
+
+use millrace_chunking::{ChunkingPolicy, DocumentText, chunks};
+use millrace_domain::{ByteSize, Command, Document, DocumentKey, ErrorCode, Generation, Job, Stage};
+use millrace_ports::{
+    BlobKey, BlobPrefix, BlobStore, Claim, ErrorKind, ExtractedText, ExtractionError, ExtractionHints,
+    IdGenerator, IndexTarget, IndexedDocument, PortError, SearchIndex, StepKey, TextExtractor, Tokenizer,
+};
+
+use super::fail_ingestion::{FailIngestion, Fault};
+use crate::admission::{Admission, admit};
+use crate::chunk_file::{ChunkFile, StoredChunk};
+use crate::documents::{Context, Documents};
+use crate::job_outcome::JobOutcome;
+use crate::jobs::Jobs;
+use crate::step::{Begun, Delivery, StepError, Steps};
+
+/// Chunks that are stored and indexed at a time; bounds memory, whatever the document's size.
+const CHUNKS_PER_SLICE: usize = 512;
+
+/// The parts it works with.
+#[derive(Debug, Clone)]
+pub struct IngestDocument {
+    /// The histories.
+    pub documents: Documents,
+    /// The queues.
+    pub jobs: Jobs,
+    /// The claims.
+    pub steps: Steps,
+    /// Records failures.
+    pub fail: FailIngestion,
+    /// The contents.
+    pub blobs: Arc<dyn BlobStore>,
+    /// The parsers.
+    pub extractor: Arc<dyn TextExtractor>,
+    /// The embedder's tokenizer.
+    pub tokenizer: Arc<dyn Tokenizer>,
+    /// The index.
+    pub index: Arc<dyn SearchIndex>,
+    /// Ids for retries.
+    pub ids: Arc<dyn IdGenerator>,
+    /// Bounds of chunks.
+    pub policy: ChunkingPolicy,
+    /// Chunks of one embedding batch, at least 1.
+    pub batch_size: usize,
+}
+
+/// Why the work on a document stopped.
+enum Stop {
+    /// The document cannot be ingested.
+    Fault(Stage, ErrorCode, String),
+    /// Something around it failed.
+    Error(Stage, StepError),
+}
+
+/// What the work found, for the events.
+struct Chunked {
+    extraction: Option<Command>,
+    chunks: u32,
+    tokens: u64,
+}
+
+impl IngestDocument {
+    /// Does one delivered job.
+    #[tracing::instrument(name = "ingest", skip_all, fields(
+        document.id = %delivery.job.document_id, correlation.id = %delivery.job.trace.correlation_id, attempt
+    ))]
+    pub async fn run(&self, delivery: &Delivery) -> JobOutcome {
+        let Job::IngestDocument { generation } = delivery.job.job else {
+            return JobOutcome::DeadLetter { reason: "not an IngestDocument job".into() };
+        };
+        match self.step(delivery, generation).await {
+            Ok(outcome) => outcome,
+            Err(error) => self.steps.unclaimed(&error),
+        }
+    }
+
+    async fn step(&self, delivery: &Delivery, generation: Generation) -> Result<JobOutcome, PortError> {
+        let key = delivery.key();
+        let document = match admit(&self.documents, &*self.ids, delivery, generation).await? {
+            Admission::End(outcome) => return Ok(outcome),
+            Admission::Settled(document) => return self.repeat_follow_on(delivery, &document).await,
+            Admission::Work(document) if document.stage >= Stage::Embed => {
+                return self.repeat_follow_on(delivery, &document).await;
+            }
+            Admission::Work(document) => document,
+        };
+        let claim = match self.steps.begin(StepKey::ingest(&key, generation, document.retries)).await? {
+            Begun::Claimed(claim) => claim,
+            Begun::NotNow(outcome) => return Ok(outcome),
+            Begun::Done => {
+                let current = self.documents.load(&key).await?.unwrap_or(*document);
+                return self.repeat_follow_on(delivery, &current).await;
+            }
+        };
+        tracing::Span::current().record("attempt", claim.attempt);
+        Ok(match self.work(delivery, &key, &document).await {
+            Ok(chunked) => self.publish(delivery, &claim, &document, chunked).await,
+            Err(Stop::Error(stage, error)) => {
+                self.fail.settle(&self.steps, delivery, &claim, error, (generation, stage)).await
+            }
+            Err(Stop::Fault(stage, error_code, reason)) => {
+                let fault = Fault { generation, stage, error_code, reason };
+                match self.fail.run(delivery, &claim, fault).await {
+                    Ok(()) => JobOutcome::Acknowledge,
+                    Err(error) => self.steps.give_up(&claim, error).await,
+                }
+            }
+        })
+    }
+
+    async fn repeat_follow_on(
+        &self,
+        delivery: &Delivery,
+        document: &Document,
+    ) -> Result<JobOutcome, PortError> {
+        self.jobs.send_owed(&delivery.key(), None, document, &delivery.job.trace).await?;
+        Ok(JobOutcome::Acknowledge)
+    }
+
+    async fn publish(
+        &self,
+        delivery: &Delivery,
+        claim: &Claim,
+        before: &Document,
+        chunked: Chunked,
+    ) -> JobOutcome {
+        let key = delivery.key();
+        let generation = before.generation;
+        let batch_size = u32::try_from(self.batch_size).unwrap_or(u32::MAX);
+        let record =
+            Command::RecordChunks { generation, chunks: chunked.chunks, tokens: chunked.tokens, batch_size };
+        let commands = chunked.extraction.into_iter().chain([record]).collect();
+        let context = Context::of(&delivery.job.trace).completing(claim, "chunked");
+        let end = async {
+            let executed = self.documents.execute_all(&key, &context, commands).await?;
+            if executed.appended.is_empty() {
+                self.steps.complete(claim).await?;
+            }
+            self.jobs.send_owed(&key, None, &executed.document, &delivery.job.trace).await?;
+            Ok::<_, StepError>(())
+        };
+        match end.await {
+            Ok(()) => JobOutcome::Acknowledge,
+            Err(error) => {
+                if matches!(error, StepError::Refused(_)) {
+                    self.withdraw(&key, before).await;
+                }
+                self.fail.settle(&self.steps, delivery, claim, error, (generation, Stage::Chunk)).await
+            }
+        }
+    }
+
+    /// The document was stopped or deleted while its words were written. They are invisible; what a purge that ran
+    /// meanwhile could not see is removed here.
+    async fn withdraw(&self, key: &DocumentKey, before: &Document) {
+        let gone = self.index.purge(key, &before.collection, Some(before.generation)).await.map(drop);
+        let chunks = self.blobs.delete_prefix(&BlobPrefix::chunks(key, before.generation)).await.map(drop);
+        let text = self.blobs.delete(&BlobKey::text(key, before.generation)).await.map(drop);
+        for error in [gone, chunks, text].into_iter().filter_map(Result::err) {
+            tracing::warn!(%error, "leftovers of a stopped generation stay, invisible");
+        }
+    }
+
+    async fn work(
+        &self,
+        delivery: &Delivery,
+        key: &DocumentKey,
+        document: &Document,
+    ) -> Result<Chunked, Stop> {
+        let (text, extraction) = match self.stored_text(key, document).await? {
+            Some(text) => (text, None),
+            None => {
+                let text = self.extract(key, document).await?;
+                let command = record_extraction(document.generation, &text);
+                (text, Some(command))
+            }
+        };
+        let target = IndexTarget {
+            key: key.clone(),
+            collection: document.collection.clone(),
+            generation: document.generation,
+        };
+        let described = IndexedDocument {
+            target,
+            filename: document.filename.clone(),
+            metadata: document.metadata.clone(),
+        };
+        let (chunks, tokens) = self.chunk(&described, &text).await?;
+        if chunks == 0 {
+            let reason = "no text was found in the document".to_owned();
+            return Err(Stop::Fault(Stage::Extract, ErrorCode::Empty, reason));
+        }
+        tracing::info!(chunks, tokens, job_id = %document.job_id, attempt_of = delivery.job.job.queue().as_str(), "document chunked");
+        Ok(Chunked { extraction, chunks, tokens })
+    }
+
+    /// The text of an earlier attempt that got that far.
+    async fn stored_text(
+        &self,
+        key: &DocumentKey,
+        document: &Document,
+    ) -> Result<Option<ExtractedText>, Stop> {
+        if document.stage == Stage::Extract {
+            return Ok(None);
+        }
+        let bytes = match self.blobs.get(&BlobKey::text(key, document.generation)).await {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Stop::Error(Stage::Chunk, error.into())),
+        };
+        Ok(serde_json::from_slice(&bytes).ok())
+    }
+
+    async fn extract(&self, key: &DocumentKey, document: &Document) -> Result<ExtractedText, Stop> {
+        let started = self.documents.now();
+        let source = self.blobs.open(&BlobKey::source(key, document.upload_id), None).await;
+        let (_, content) = source.map_err(|error| match error.kind {
+            ErrorKind::NotFound | ErrorKind::Corrupt => Stop::Fault(
+                Stage::Extract,
+                ErrorCode::ContentMissing,
+                "the uploaded content is missing".into(),
+            ),
+            _ => Stop::Error(Stage::Extract, error.into()),
+        })?;
+        let hints = ExtractionHints {
+            filename: Some(document.filename.clone()),
+            declared_media_type: document.declared_media_type.clone(),
+        };
+        let text = self.extractor.extract(content, &hints).await.map_err(stop_of_extraction)?;
+        let stored = serde_json::to_vec(&text).expect("a text has string keys and no fallible serializer");
+        let key = BlobKey::text(key, document.generation);
+        self.blobs
+            .put(&key, stored.into())
+            .await
+            .map_err(|error| Stop::Error(Stage::Extract, error.into()))?;
+        let duration_ms = self.documents.now().millis_since(started);
+        tracing::info!(duration_ms, text_bytes = text.text.len(), pages = text.pages.len(), "text extracted");
+        Ok(text)
+    }
+
+    /// Cuts, stores and indexes slice by slice. Gives chunks and tokens.
+    async fn chunk(&self, document: &IndexedDocument, text: &ExtractedText) -> Result<(u32, u64), Stop> {
+        let source = DocumentText { text: &text.text, pages: &text.pages, headings: &text.headings };
+        let mut cut = chunks(source, &*self.tokenizer, self.policy).map(|chunk| StoredChunk {
+            index: chunk.index,
+            page: chunk.page,
+            heading: chunk.heading,
+            start: chunk.start as u64,
+            end: chunk.end as u64,
+            tokens: u32::from(chunk.token_count),
+            text: text.text[chunk.start..chunk.end].to_owned(),
+        });
+        let slice_size = CHUNKS_PER_SLICE.next_multiple_of(self.batch_size);
+        let (mut total, mut tokens) = (0_usize, 0_u64);
+        loop {
+            let slice: Vec<StoredChunk> = cut.by_ref().take(slice_size).collect();
+            if slice.is_empty() {
+                let total = u32::try_from(total).map_err(|_| too_many_chunks())?;
+                return Ok((total, tokens));
+            }
+            let first_batch = total / self.batch_size;
+            total += slice.len();
+            tokens += slice.iter().map(|chunk| u64::from(chunk.tokens)).sum::<u64>();
+            self.store(document, slice, first_batch)
+                .await
+                .map_err(|e| Stop::Error(Stage::Chunk, e.into()))?;
+        }
+    }
+
+    async fn store(
+        &self,
+        document: &IndexedDocument,
+        slice: Vec<StoredChunk>,
+        first_batch: usize,
+    ) -> Result<(), PortError> {
+        let indexed: Vec<_> = slice.iter().map(StoredChunk::to_indexed).collect();
+        let target = &document.target;
+        let blobs = slice.chunks(self.batch_size).zip(first_batch..).map(|(chunks, batch)| {
+            let key = BlobKey::chunk_batch(&target.key, target.generation, batch as u32);
+            (key, ChunkFile { chunks: chunks.to_vec() }.to_bytes())
+        });
+        self.blobs.put_many(blobs.collect()).await?;
+        self.index.put_words(document, &indexed).await
+    }
+}
+
+fn record_extraction(generation: Generation, text: &ExtractedText) -> Command {
+    Command::RecordExtraction {
+        generation,
+        media_type: text.media_type.clone(),
+        pages: u32::try_from(text.pages.len()).unwrap_or(u32::MAX),
+        text_bytes: ByteSize::new(text.text.len() as u64),
+        title: text.title.clone(),
+    }
+}
+
+fn too_many_chunks() -> Stop {
+    Stop::Fault(Stage::Chunk, ErrorCode::TooLarge, "more chunks than can be counted".into())
+}
+
+/// One exhaustive match from what a parser said to what becomes of the document.
+fn stop_of_extraction(error: ExtractionError) -> Stop {
+    let code = match &error {
+        ExtractionError::UnsupportedMediaType(_) => ErrorCode::UnsupportedMediaType,
+        ExtractionError::Corrupt(_) => ErrorCode::Corrupt,
+        ExtractionError::Encrypted(_) => ErrorCode::Encrypted,
+        ExtractionError::TooLarge(_) => ErrorCode::TooLarge,
+        ExtractionError::TooManyPages(_) => ErrorCode::TooManyPages,
+        ExtractionError::Empty(_) => ErrorCode::Empty,
+        ExtractionError::TimedOut(_) => ErrorCode::TimedOut,
+        ExtractionError::Unavailable(_) => {
+            let error = PortError::caused(ErrorKind::Unavailable, "extract text", error);
+            return Stop::Error(Stage::Extract, error.into());
+        }
+    };
+    Stop::Fault(Stage::Extract, code, error.to_string())
+}

@@ -1,0 +1,119 @@
+//! The sweeper: finds what was lost between two effects and starts it again. Lost enqueues, broken leases and unfinished
+//! purges show as documents that are owed work and have stood still; orphaned uploads as blobs without an event.
+//! It only sends jobs and deletes blobs that nothing refers to, so its own crash, or two of it at once, is harmless.
+
+use std::sync::Arc;
+
+use millrace_domain::{DocumentKey, Trace, UploadId};
+use millrace_ports::{
+    BlobKey, BlobStore, ClaimOutcome, ClaimRequest, EventStore, IdGenerator, JobLedger, PortError, StepKey,
+};
+
+use crate::documents::Documents;
+use crate::jobs::Jobs;
+
+/// Bounds of one sweep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SweepPolicy {
+    /// A document that is owed work and whose last event is older is looked at, in milliseconds.
+    pub stalled_ms: u64,
+    /// An upload without an event is an orphan after so long, in milliseconds.
+    pub orphan_ms: u64,
+    /// Most documents, and most orphans, of one sweep; the next goes on.
+    pub per_sweep_max: usize,
+}
+
+impl Default for SweepPolicy {
+    /// Two minutes, an hour, a thousand.
+    fn default() -> Self {
+        Self { stalled_ms: 120_000, orphan_ms: 3_600_000, per_sweep_max: 1_000 }
+    }
+}
+
+/// What a sweep did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SweepReport {
+    /// Documents that had stood still.
+    pub stalled_documents: usize,
+    /// Jobs sent for them.
+    pub jobs_sent: usize,
+    /// Orphaned uploads removed.
+    pub orphans_removed: usize,
+    /// Ledger rows forgotten.
+    pub claims_forgotten: u64,
+}
+
+/// The parts it works with.
+#[derive(Debug, Clone)]
+pub struct Sweep {
+    /// The histories.
+    pub documents: Documents,
+    /// Where documents that are owed work are listed.
+    pub store: Arc<dyn EventStore>,
+    /// The queues.
+    pub jobs: Jobs,
+    /// The claims.
+    pub ledger: Arc<dyn JobLedger>,
+    /// The contents.
+    pub blobs: Arc<dyn BlobStore>,
+    /// New ids.
+    pub ids: Arc<dyn IdGenerator>,
+    /// The bounds.
+    pub policy: SweepPolicy,
+}
+
+impl Sweep {
+    /// Sweeps once.
+    pub async fn run(&self) -> Result<SweepReport, PortError> {
+        let mut report = SweepReport::default();
+        let before = self.documents.now().plus_millis(-(self.policy.stalled_ms as i64));
+        for (key, _) in self.store.unsettled(before, self.policy.per_sweep_max).await? {
+            let sent = self.restart(&key).await?;
+            report.stalled_documents += usize::from(sent > 0);
+            report.jobs_sent += sent;
+        }
+        let orphans = self.blobs.old_sources(None, self.policy.orphan_ms, self.policy.per_sweep_max).await?;
+        for (key, upload) in orphans {
+            report.orphans_removed += usize::from(self.remove_orphan(&key, upload).await?);
+        }
+        report.claims_forgotten = self.ledger.forget_expired(self.policy.per_sweep_max).await?;
+        if report != SweepReport::default() {
+            tracing::info!(?report, "swept");
+        }
+        Ok(report)
+    }
+
+    /// Sends a document's owed jobs, unless that was done for this version not long ago: a long queue is not a loss, so
+    /// the pause doubles each time.
+    async fn restart(&self, key: &DocumentKey) -> Result<usize, PortError> {
+        let Some(document) = self.documents.load(key).await? else { return Ok(0) };
+        let request = ClaimRequest {
+            step: StepKey::restart(key, document.version),
+            owner: self.ids.uuid(),
+            lease_ms: self.policy.stalled_ms,
+            fingerprint: String::new(),
+            memo: String::new(),
+            remember_ms: 0,
+        };
+        let ClaimOutcome::Claimed(claim) = self.ledger.claim(request).await? else { return Ok(0) };
+        let trace =
+            Trace { correlation_id: self.ids.correlation_id(), causation_id: None, traceparent: None };
+        let sent = self.jobs.send_owed(key, None, &document, &trace).await?;
+        let pause_ms = self.policy.stalled_ms << claim.attempt.saturating_sub(1).min(6);
+        self.ledger.extend(&claim, pause_ms).await?;
+        Ok(sent)
+    }
+
+    async fn remove_orphan(&self, key: &DocumentKey, upload: UploadId) -> Result<bool, PortError> {
+        let document = self.documents.load(key).await?;
+        let in_use = document.is_some_and(|document| {
+            document.upload_id == upload
+                || document.published.is_some_and(|published| published.upload_id == upload)
+                || document.residue.iter().any(|residue| residue.upload_id == upload)
+        });
+        if !in_use {
+            self.blobs.delete(&BlobKey::source(key, upload)).await?;
+        }
+        Ok(!in_use)
+    }
+}

@@ -1,0 +1,19 @@
+//! Use cases that read, one file each.
+
+mod collect_stats;
+mod fusion;
+mod get_document;
+mod list_documents;
+mod read_chunks;
+mod read_content;
+mod read_timeline;
+mod search_documents;
+
+pub use collect_stats::{CollectStats, CollectionStats};
+pub use fusion::fuse;
+pub use get_document::GetDocument;
+pub use list_documents::ListDocuments;
+pub use read_chunks::{ChunkPage, ReadChunks};
+pub use read_content::{OpenedContent, ReadContent};
+pub use read_timeline::{ReadTimeline, TimelinePage};
+pub use search_documents::{Hit, SearchAnswer, SearchDocuments, SearchError, SearchRequest};

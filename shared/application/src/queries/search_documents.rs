@@ -1,0 +1,197 @@
+//! Search: candidates by words and by meaning, filtered by what is published, fused, and cut to what was asked for.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use millrace_domain::{CollectionName, DocumentId, DocumentKey, Generation, Publication, TenantId};
+use millrace_ports::{
+    Candidate, CollectionStore, Embedder, EmbeddingPurpose, EventStore, IndexedChunk, PortError,
+    SearchFilter, SearchIndex, SearchQuery,
+};
+
+use super::fusion::fuse;
+
+/// Most hits of one answer.
+const HITS_MAX: usize = 100;
+/// Longest query in bytes.
+const QUERY_BYTES_MAX: usize = 8_192;
+/// How many candidates to gather for each hit asked for, since several may be of one document.
+const CANDIDATES_PER_HIT: usize = 3;
+/// Fewest and most candidates of each kind of evidence. Fewer would narrow the normalisation of a short answer.
+const CANDIDATES: std::ops::RangeInclusive<usize> = 100..=300;
+
+/// What is searched for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SearchRequest {
+    /// Whose documents.
+    pub tenant_id: TenantId,
+    /// Where.
+    pub collection: CollectionName,
+    /// In words; 1 to 8,192 bytes.
+    pub query: String,
+    /// Most hits, 1 to 100.
+    pub limit: usize,
+    /// Most hits of one document, if bounded.
+    pub hits_per_document_max: Option<usize>,
+    /// What may be returned.
+    pub filter: SearchFilter,
+}
+
+/// One hit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hit {
+    /// The document.
+    pub document_id: DocumentId,
+    /// The generation it is of.
+    pub generation: Generation,
+    /// The document's file name.
+    pub filename: String,
+    /// The chunk.
+    pub chunk: IndexedChunk,
+    /// From 0 to 1, comparable within one answer only.
+    pub score: f32,
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SearchAnswer {
+    /// The hits, best first.
+    pub hits: Vec<Hit>,
+    /// Whether meaning counted; not if the embedder was out of reach.
+    pub by_meaning: bool,
+}
+
+/// Why a search is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum SearchError {
+    /// The request breaks a bound; the text says which.
+    #[error("{0}")]
+    Invalid(&'static str),
+    /// The collection's vectors come from another model than the server's.
+    #[error("collection uses model {collection_model}, the server {server_model}")]
+    ModelMismatch {
+        /// The collection's.
+        collection_model: String,
+        /// The server's.
+        server_model: String,
+    },
+    /// A port failed.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+/// The parts it works with.
+#[derive(Debug, Clone)]
+pub struct SearchDocuments {
+    /// The heads that say what is published.
+    pub store: Arc<dyn EventStore>,
+    /// The index.
+    pub index: Arc<dyn SearchIndex>,
+    /// The model.
+    pub embedder: Arc<dyn Embedder>,
+    /// Which model each collection has.
+    pub collections: Arc<dyn CollectionStore>,
+}
+
+impl SearchDocuments {
+    /// Searches. A collection that was never used has no hits.
+    #[tracing::instrument(name = "search", skip_all, fields(collection = %request.collection))]
+    pub async fn run(&self, request: SearchRequest) -> Result<SearchAnswer, SearchError> {
+        validate(&request)?;
+        let Some(collection) = self.collections.get(&request.tenant_id, &request.collection).await? else {
+            return Ok(SearchAnswer { hits: Vec::new(), by_meaning: true });
+        };
+        let model = self.embedder.model();
+        if collection.model != model.id {
+            let (collection_model, server_model) = (collection.model.to_string(), model.id.to_string());
+            return Err(SearchError::ModelMismatch { collection_model, server_model });
+        }
+        let embedded = self.embedder.embed(&[&request.query], EmbeddingPurpose::Query).await;
+        let vector = match embedded {
+            Ok(vectors) => vectors.into_iter().next(),
+            Err(error) => {
+                tracing::warn!(%error, "query not embedded, answering by words alone");
+                None
+            }
+        };
+        let by_meaning = vector.is_some();
+        let query = SearchQuery {
+            tenant_id: request.tenant_id.clone(),
+            collection: request.collection.clone(),
+            text: request.query.clone(),
+            vector,
+            filter: request.filter.clone(),
+            candidates: (request.limit * CANDIDATES_PER_HIT).clamp(*CANDIDATES.start(), *CANDIDATES.end()),
+        };
+        let gathered = self.index.search(&query).await?;
+        let candidates = self.published_only(&request.tenant_id, gathered).await?;
+        Ok(SearchAnswer { hits: rank(candidates, &request), by_meaning })
+    }
+
+    /// The filter of guarantee G5, on the heads that are written with the history itself.
+    async fn published_only(
+        &self,
+        tenant_id: &TenantId,
+        candidates: Vec<Candidate>,
+    ) -> Result<Vec<Candidate>, PortError> {
+        let mut ids: Vec<DocumentId> = candidates.iter().map(|candidate| candidate.document_id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let key = |document_id: &DocumentId| DocumentKey {
+            tenant_id: tenant_id.clone(),
+            document_id: *document_id,
+        };
+        let keys: Vec<DocumentKey> = ids.iter().map(key).collect();
+        let heads = self.store.heads(&keys).await?;
+        let published: HashMap<DocumentId, Publication> =
+            ids.into_iter().zip(heads).filter_map(|(id, head)| Some((id, head?.published?))).collect();
+        let visible = |mut candidate: Candidate| {
+            let publication = published.get(&candidate.document_id)?;
+            if publication.generation != candidate.generation {
+                return None;
+            }
+            candidate.similarity = candidate.similarity.filter(|_| publication.vectors);
+            Some(candidate)
+        };
+        Ok(candidates.into_iter().filter_map(visible).collect())
+    }
+}
+
+fn validate(request: &SearchRequest) -> Result<(), SearchError> {
+    if request.query.trim().is_empty() {
+        return Err(SearchError::Invalid("query is empty: say what to search for"));
+    }
+    if request.query.len() > QUERY_BYTES_MAX {
+        return Err(SearchError::Invalid("query is longer than 8192 bytes: shorten it"));
+    }
+    if !(1..=HITS_MAX).contains(&request.limit) {
+        return Err(SearchError::Invalid("limit is out of range: give 1 to 100"));
+    }
+    if request.hits_per_document_max == Some(0) {
+        return Err(SearchError::Invalid("hits_per_document_max is 0: give at least 1, or leave it out"));
+    }
+    Ok(())
+}
+
+fn rank(candidates: Vec<Candidate>, request: &SearchRequest) -> Vec<Hit> {
+    let scores = fuse(&candidates);
+    let mut ranked: Vec<(f32, Candidate)> = scores.into_iter().zip(candidates).collect();
+    ranked.sort_by(|(left_score, left), (right_score, right)| {
+        let ties = || (left.document_id, left.chunk.index).cmp(&(right.document_id, right.chunk.index));
+        right_score.total_cmp(left_score).then_with(ties)
+    });
+    let mut of_document: HashMap<DocumentId, usize> = HashMap::new();
+    let within = |(_, candidate): &(f32, Candidate)| {
+        let hits = of_document.entry(candidate.document_id).or_default();
+        *hits += 1;
+        request.hits_per_document_max.is_none_or(|most| *hits <= most)
+    };
+    let hit = |(score, candidate): (f32, Candidate)| Hit {
+        document_id: candidate.document_id,
+        generation: candidate.generation,
+        filename: candidate.filename,
+        chunk: candidate.chunk,
+        score: score / 2.0,
+    };
+    ranked.into_iter().filter(within).take(request.limit).map(hit).collect()
+}

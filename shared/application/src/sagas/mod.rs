@@ -1,0 +1,7 @@
+//! Sagas whose steps compensate or follow through: their state is the document, their steps are repeatable.
+
+mod purge_document;
+mod purge_generation;
+
+pub use purge_document::PurgeDocument;
+pub use purge_generation::PurgeGeneration;

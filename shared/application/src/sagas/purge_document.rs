@@ -1,0 +1,129 @@
+//! The deletion saga after its tombstone: purge the index and the cached vectors, purge the blobs, read back, write the
+//! receipt. Each step is recorded before the next, so a crash resumes where it was.
+
+use std::sync::Arc;
+
+use millrace_domain::{
+    ByteSize, Command, ContentHash, Document, DocumentKey, Generation, Job, Status, Trace,
+};
+use millrace_ports::{
+    BlobKey, BlobPrefix, BlobStore, BlobUsage, Claim, EmbeddingCache, ErrorKind, IndexUsage, PortError,
+    SearchIndex, StepKey,
+};
+
+use crate::chunk_file::ChunkFile;
+use crate::documents::{Context, Documents};
+use crate::job_outcome::JobOutcome;
+use crate::step::{Begun, Delivery, StepError, Steps};
+
+/// The parts it works with.
+#[derive(Debug, Clone)]
+pub struct PurgeDocument {
+    /// The histories.
+    pub documents: Documents,
+    /// The claims.
+    pub steps: Steps,
+    /// The contents.
+    pub blobs: Arc<dyn BlobStore>,
+    /// Vectors already paid for.
+    pub cache: Arc<dyn EmbeddingCache>,
+    /// The index.
+    pub index: Arc<dyn SearchIndex>,
+}
+
+impl PurgeDocument {
+    /// Does one delivered job.
+    #[tracing::instrument(name = "purge_document", skip_all, fields(
+        document.id = %delivery.job.document_id, correlation.id = %delivery.job.trace.correlation_id
+    ))]
+    pub async fn run(&self, delivery: &Delivery) -> JobOutcome {
+        if delivery.job.job != (Job::PurgeDocument {}) {
+            return JobOutcome::DeadLetter { reason: "not a PurgeDocument job".into() };
+        }
+        match self.step(delivery).await {
+            Ok(outcome) => outcome,
+            Err(error) => self.steps.unclaimed(&error),
+        }
+    }
+
+    async fn step(&self, delivery: &Delivery) -> Result<JobOutcome, PortError> {
+        let key = delivery.key();
+        let Some(document) = self.documents.load(&key).await? else { return Ok(JobOutcome::Acknowledge) };
+        if document.status != Status::Deleting {
+            return Ok(JobOutcome::Acknowledge);
+        }
+        let claim = match self.steps.begin(StepKey::purge(&key, None, 0)).await? {
+            Begun::Claimed(claim) => claim,
+            Begun::Done => return Ok(JobOutcome::Acknowledge),
+            Begun::NotNow(outcome) => return Ok(outcome),
+        };
+        Ok(match self.work(&key, document, &delivery.job.trace, &claim).await {
+            Ok(()) => JobOutcome::Acknowledge,
+            Err(error) => self.steps.give_up(&claim, error).await,
+        })
+    }
+
+    async fn work(
+        &self,
+        key: &DocumentKey,
+        mut document: Document,
+        trace: &Trace,
+        claim: &Claim,
+    ) -> Result<(), StepError> {
+        let context = Context::of(trace);
+        if document.deletion.as_ref().is_some_and(|deletion| deletion.index.is_none()) {
+            let command = self.purge_index(key, &document).await?;
+            document = self.documents.execute(key, &context, command).await?.document;
+        }
+        if document.deletion.as_ref().is_some_and(|deletion| deletion.content.is_none()) {
+            let BlobUsage { blobs, bytes } = self.blobs.delete_prefix(&BlobPrefix::document(key)).await?;
+            let bytes = ByteSize::new(bytes);
+            let command = Command::RecordContentPurged { generation: None, blobs, bytes };
+            document = self.documents.execute(key, &context, command).await?.document;
+        }
+        self.verify(key, &document).await?;
+        let command = Command::CompleteDeletion { at: self.documents.now() };
+        self.documents.execute(key, &context.completing(claim, "deleted"), command).await?;
+        tracing::info!("document deleted and verified");
+        Ok(())
+    }
+
+    async fn purge_index(&self, key: &DocumentKey, document: &Document) -> Result<Command, PortError> {
+        let mut cached_vectors = 0;
+        for generation in (1..=document.generation.get()).map(Generation::new) {
+            cached_vectors += self.purge_cache(key, generation).await?;
+        }
+        let IndexUsage { chunks, vectors } = self.index.purge(key, &document.collection, None).await?;
+        Ok(Command::RecordVectorsPurged { generation: None, chunks, vectors, cached_vectors })
+    }
+
+    /// Cached vectors could tell what the text was about, so they go too, though another document with the same text
+    /// would have to pay for them again.
+    async fn purge_cache(&self, key: &DocumentKey, generation: Generation) -> Result<u64, PortError> {
+        let mut removed = 0;
+        for batch in 0.. {
+            let bytes = match self.blobs.get(&BlobKey::chunk_batch(key, generation, batch)).await {
+                Ok(bytes) => bytes,
+                Err(error) if error.kind == ErrorKind::NotFound => break,
+                Err(error) => return Err(error),
+            };
+            let Ok(file) = ChunkFile::from_bytes(&bytes) else { continue };
+            let hashes: Vec<ContentHash> = file.chunks.iter().map(|chunk| chunk.content_hash()).collect();
+            removed += self.cache.remove(&key.tenant_id, &hashes).await?;
+        }
+        Ok(removed)
+    }
+
+    /// The read-back. A straggler that was still writing when the tombstone fell is removed here.
+    async fn verify(&self, key: &DocumentKey, document: &Document) -> Result<(), PortError> {
+        self.index.purge(key, &document.collection, None).await?;
+        self.blobs.delete_prefix(&BlobPrefix::document(key)).await?;
+        let index = self.index.usage(key, &document.collection, None).await?;
+        let blobs = self.blobs.usage(&BlobPrefix::document(key)).await?;
+        if index == IndexUsage::default() && blobs == BlobUsage::default() {
+            return Ok(());
+        }
+        let attempted = format!("verify that document {} is purged", key.document_id);
+        Err(PortError::new(ErrorKind::Unavailable, attempted))
+    }
+}

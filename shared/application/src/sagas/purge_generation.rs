@@ -1,0 +1,119 @@
+//! Compensation: removes what a failed, cancelled or superseded generation left in the index and, if it was superseded,
+//! in the blob store. Queries did not see it any more; this makes room and makes a retry start clean.
+
+use std::sync::Arc;
+
+use millrace_domain::{ByteSize, Command, Document, DocumentKey, Generation, Job, Residue, Trace};
+use millrace_ports::{
+    BlobKey, BlobPrefix, BlobStore, BlobUsage, Claim, IndexUsage, PortError, SearchIndex, StepKey,
+};
+
+use crate::documents::{Context, Documents};
+use crate::job_outcome::JobOutcome;
+use crate::step::{Begun, Delivery, StepError, Steps};
+
+/// The parts it works with.
+#[derive(Debug, Clone)]
+pub struct PurgeGeneration {
+    /// The histories.
+    pub documents: Documents,
+    /// The claims.
+    pub steps: Steps,
+    /// The contents.
+    pub blobs: Arc<dyn BlobStore>,
+    /// The index.
+    pub index: Arc<dyn SearchIndex>,
+}
+
+impl PurgeGeneration {
+    /// Does one delivered job.
+    #[tracing::instrument(name = "purge_generation", skip_all, fields(
+        document.id = %delivery.job.document_id, correlation.id = %delivery.job.trace.correlation_id
+    ))]
+    pub async fn run(&self, delivery: &Delivery) -> JobOutcome {
+        let Job::PurgeGeneration { generation } = delivery.job.job else {
+            return JobOutcome::DeadLetter { reason: "not a PurgeGeneration job".into() };
+        };
+        match self.purge(&delivery.key(), generation, &delivery.job.trace).await {
+            Ok(outcome) => outcome,
+            Err(error) => self.steps.unclaimed(&error),
+        }
+    }
+
+    /// Purges now, for a caller that cannot wait for the queue. That it is not done (somebody else is at it) is no
+    /// error; the next command on the document will tell.
+    pub(crate) async fn purge_now(
+        &self,
+        key: &DocumentKey,
+        generation: Generation,
+        trace: &Trace,
+    ) -> Result<(), PortError> {
+        self.purge(key, generation, trace).await.map(drop)
+    }
+
+    async fn purge(
+        &self,
+        key: &DocumentKey,
+        generation: Generation,
+        trace: &Trace,
+    ) -> Result<JobOutcome, PortError> {
+        let Some(document) = self.documents.load(key).await? else { return Ok(JobOutcome::Acknowledge) };
+        let Some(residue) = owed(&document, generation) else { return Ok(JobOutcome::Acknowledge) };
+        let step = StepKey::purge(key, Some(generation), document.retries);
+        let claim = match self.steps.begin(step).await? {
+            Begun::Claimed(claim) => claim,
+            Begun::Done => return Ok(JobOutcome::Acknowledge),
+            Begun::NotNow(outcome) => return Ok(outcome),
+        };
+        Ok(match self.work(key, &document, residue, trace, &claim).await {
+            Ok(()) => JobOutcome::Acknowledge,
+            Err(error) => self.steps.give_up(&claim, error).await,
+        })
+    }
+
+    async fn work(
+        &self,
+        key: &DocumentKey,
+        document: &Document,
+        residue: Residue,
+        trace: &Trace,
+        claim: &Claim,
+    ) -> Result<(), StepError> {
+        let generation = residue.generation;
+        let removed = self.index.purge(key, &document.collection, Some(generation)).await?;
+        let left = self.index.usage(key, &document.collection, Some(generation)).await?;
+        let mut commands = vec![Command::RecordVectorsPurged {
+            generation: Some(generation),
+            chunks: removed.chunks,
+            vectors: removed.vectors,
+            cached_vectors: 0,
+        }];
+        if residue.content {
+            let blobs = self.remove_content(key, residue).await?;
+            let (blobs, bytes) = (blobs.blobs, ByteSize::new(blobs.bytes));
+            commands.push(Command::RecordContentPurged { generation: Some(generation), blobs, bytes });
+        }
+        if left != IndexUsage::default() {
+            let attempted = format!("purge generation {generation} of {}", key.document_id);
+            return Err(PortError::new(millrace_ports::ErrorKind::Unavailable, attempted).into());
+        }
+        // The claim is not remembered as completed under a step that a later failure of the same generation reuses:
+        // the step's key holds the retry, so it never is.
+        self.documents.execute_all(key, &Context::of(trace).completing(claim, "purged"), commands).await?;
+        Ok(())
+    }
+
+    async fn remove_content(&self, key: &DocumentKey, residue: Residue) -> Result<BlobUsage, PortError> {
+        let chunks = self.blobs.delete_prefix(&BlobPrefix::chunks(key, residue.generation)).await?;
+        let text = self.blobs.delete(&BlobKey::text(key, residue.generation)).await?;
+        let source = self.blobs.delete(&BlobKey::source(key, residue.upload_id)).await?;
+        Ok(BlobUsage {
+            blobs: chunks.blobs + text.blobs + source.blobs,
+            bytes: chunks.bytes + text.bytes + source.bytes,
+        })
+    }
+}
+
+fn owed(document: &Document, generation: Generation) -> Option<Residue> {
+    document.residue.iter().copied().find(|residue| residue.generation == generation)
+}

@@ -1,0 +1,193 @@
+//! The exactly-once step: claim, work, append on the expected version while completing the claim, follow-on jobs.
+//! This file holds what all steps share; each step's work is in its own command.
+
+use std::sync::Arc;
+
+use millrace_domain::{DocumentError, DocumentKey, JobEnvelope};
+use millrace_ports::{
+    Claim, ClaimOutcome, ClaimRequest, Clock, ErrorKind, IdGenerator, JobLedger, PortError, StepKey,
+};
+
+use crate::documents::ExecuteError;
+use crate::job_outcome::{JobOutcome, backoff_ms};
+
+/// A job as it was delivered.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// The job.
+    pub job: JobEnvelope,
+    /// Whether it comes back from the dead-letter queue: then a failed document is tried again.
+    pub redriven: bool,
+}
+
+impl Delivery {
+    /// The document it is about.
+    pub fn key(&self) -> DocumentKey {
+        self.job.key()
+    }
+}
+
+/// Bounds of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StepPolicy {
+    /// How long a claim lasts, in milliseconds; longer than the step may take, or a second worker starts beside it.
+    pub lease_ms: u64,
+    /// How many attempts a step has before the document fails as `dead_lettered`.
+    pub attempts_max: u32,
+    /// How long a completed step is remembered, in milliseconds. Afterwards the document's own state refuses repeats.
+    pub remember_ms: u64,
+}
+
+impl Default for StepPolicy {
+    /// Five minutes of lease, five attempts, a day of memory.
+    fn default() -> Self {
+        Self { lease_ms: 300_000, attempts_max: 5, remember_ms: 86_400_000 }
+    }
+}
+
+/// Claims steps and turns their ends into outcomes.
+#[derive(Debug, Clone)]
+pub struct Steps {
+    ledger: Arc<dyn JobLedger>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
+    policy: StepPolicy,
+}
+
+/// What a request for a step's claim came to.
+#[derive(Debug)]
+pub(crate) enum Begun {
+    /// Go on and work.
+    Claimed(Claim),
+    /// Done before: repeat the follow-on jobs.
+    Done,
+    /// Not now.
+    NotNow(JobOutcome),
+}
+
+/// Why a step's work did not end well.
+#[derive(Debug)]
+pub(crate) enum StepError {
+    /// A port failed.
+    Port(PortError),
+    /// The document refuses: overtaken, stopped, or out of order.
+    Refused(DocumentError),
+}
+
+impl From<PortError> for StepError {
+    fn from(error: PortError) -> Self {
+        Self::Port(error)
+    }
+}
+
+impl From<ExecuteError> for StepError {
+    fn from(error: ExecuteError) -> Self {
+        match error {
+            ExecuteError::Port(error) => Self::Port(error),
+            ExecuteError::Refused(error) => Self::Refused(error),
+            ExecuteError::VersionDiffers { .. } => Self::Port(PortError::new(
+                ErrorKind::Conflict,
+                "append on a version that a step does not insist on",
+            )),
+        }
+    }
+}
+
+impl Steps {
+    /// Steps claimed in a ledger.
+    pub fn new(
+        ledger: Arc<dyn JobLedger>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdGenerator>,
+        policy: StepPolicy,
+    ) -> Self {
+        Self { ledger, clock, ids, policy }
+    }
+
+    /// Claims a step.
+    pub(crate) async fn begin(&self, step: StepKey) -> Result<Begun, PortError> {
+        let request = ClaimRequest {
+            step,
+            owner: self.ids.uuid(),
+            lease_ms: self.policy.lease_ms,
+            fingerprint: String::new(),
+            memo: String::new(),
+            remember_ms: self.policy.remember_ms,
+        };
+        Ok(match self.ledger.claim(request).await? {
+            ClaimOutcome::Claimed(claim) => Begun::Claimed(claim),
+            ClaimOutcome::Completed { .. } => Begun::Done,
+            ClaimOutcome::InProgress { until } => {
+                let delay_ms = until.millis_since(self.clock.now()).clamp(1_000, 60_000);
+                Begun::NotNow(JobOutcome::Postpone { delay_ms })
+            }
+            ClaimOutcome::FingerprintDiffers => {
+                let reason = "step key is in use for another purpose".to_owned();
+                Begun::NotNow(JobOutcome::DeadLetter { reason })
+            }
+        })
+    }
+
+    /// Completes a claim whose effect was in the history already.
+    pub(crate) async fn complete(&self, claim: &Claim) -> Result<(), PortError> {
+        match self.ledger.complete(claim, "").await {
+            Err(error) if error.kind == ErrorKind::ClaimLost => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Gives a claim back after a failure and says what becomes of the job.
+    pub(crate) async fn give_up(&self, claim: &Claim, error: StepError) -> JobOutcome {
+        let outcome = self.outcome_of(claim, &error);
+        self.release(claim, !matches!(outcome, JobOutcome::Postpone { .. })).await;
+        outcome
+    }
+
+    /// What becomes of the job after a failure. Refusals are final; a port's failure follows its kind.
+    pub(crate) fn outcome_of(&self, claim: &Claim, error: &StepError) -> JobOutcome {
+        let (step, attempt) = (claim.step.as_str(), claim.attempt);
+        match error {
+            StepError::Port(error) => {
+                let cause = std::error::Error::source(error).map(ToString::to_string);
+                tracing::warn!(step, attempt, %error, cause, "step failed");
+                JobOutcome::from_port_error(error, attempt, self.random())
+            }
+            StepError::Refused(DocumentError::OutOfOrder { rule }) => {
+                tracing::error!(step, attempt, rule, "step broke a rule");
+                JobOutcome::DeadLetter { reason: (*rule).into() }
+            }
+            StepError::Refused(reason) => {
+                tracing::info!(step, attempt, %reason, "step refused");
+                JobOutcome::Acknowledge
+            }
+        }
+    }
+
+    /// Gives a claim back; a failure to do so costs only the rest of its lease.
+    pub(crate) async fn release(&self, claim: &Claim, attempt_counts: bool) {
+        if let Err(error) = self.ledger.release(claim, attempt_counts).await {
+            tracing::warn!(step = claim.step.as_str(), %error, "claim not released, its lease will run out");
+        }
+    }
+
+    /// The wait before the next attempt, in milliseconds.
+    pub(crate) fn wait_ms(&self, attempt: u32) -> u64 {
+        backoff_ms(attempt, self.random())
+    }
+
+    /// Whether a failure at this attempt is the last.
+    pub(crate) fn is_last(&self, claim: &Claim) -> bool {
+        claim.attempt >= self.policy.attempts_max
+    }
+
+    /// The outcome of a failure before any claim was made.
+    pub(crate) fn unclaimed(&self, error: &PortError) -> JobOutcome {
+        tracing::warn!(%error, "job failed before its claim");
+        JobOutcome::from_port_error(error, 1, self.random())
+    }
+
+    fn random(&self) -> u64 {
+        // The low half of a UUIDv7 is random; the jitter needs no more than that.
+        self.ids.uuid().as_u128() as u64 >> 2
+    }
+}
