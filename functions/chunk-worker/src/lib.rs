@@ -1,1 +1,5 @@
-//! millrace-chunk-worker.
+//! The chunk-worker function: takes jobs from the `ingest` queue and extracts, chunks and indexes documents.
+
+mod handler;
+
+pub use handler::handle;

@@ -1,1 +1,5 @@
-//! millrace-embed-worker.
+//! The embed-worker function: takes jobs from the `embed` queue and makes the vectors of chunk batches.
+
+mod handler;
+
+pub use handler::handle;

@@ -1,1 +1,5 @@
-//! millrace-sweeper.
+//! The sweeper function: purges what jobs on the `purge` queue name and, on a schedule, restarts what was lost.
+
+mod handler;
+
+pub use handler::{Purges, handle_purges, handle_schedule};

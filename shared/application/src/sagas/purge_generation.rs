@@ -97,9 +97,10 @@ impl PurgeGeneration {
             let attempted = format!("purge generation {generation} of {}", key.document_id);
             return Err(PortError::new(millrace_ports::ErrorKind::Unavailable, attempted).into());
         }
-        // The claim is not remembered as completed under a step that a later failure of the same generation reuses:
-        // the step's key holds the retry, so it never is.
-        self.documents.execute_all(key, &Context::of(trace).completing(claim, "purged"), commands).await?;
+        let context = Context::of(trace).completing(claim, "purged");
+        if self.documents.execute_all(key, &context, commands).await?.appended.is_empty() {
+            self.steps.complete(claim).await?;
+        }
         Ok(())
     }
 

@@ -235,7 +235,7 @@ fn decide_classify(document: &Document, classified: DocumentClassified) -> Decis
 
 fn decide_vectors_purged(document: &Document, purged: VectorsPurged) -> Decision {
     let owed = match purged.generation {
-        Some(generation) => document.residue.iter().any(|residue| residue.generation == generation),
+        Some(generation) => document.residue.iter().any(|r| r.generation == generation && r.index),
         None => document.deletion.as_ref().is_some_and(|deletion| deletion.index.is_none()),
     };
     Ok(if owed { vec![purged.into()] } else { vec![] })

@@ -186,7 +186,7 @@ fn vectors_purged(mut document: Document, data: &VectorsPurged) -> Document {
     match (data.generation, &mut document.deletion) {
         (None, Some(deletion)) => deletion.index = Some((data.chunks, data.vectors, data.cached_vectors)),
         (Some(generation), _) => {
-            document.residue.retain(|residue| residue.generation != generation || residue.content);
+            settle_purge(&mut document.residue, generation, |residue| residue.index = false);
         }
         (None, None) => unreachable!("all generations are purged only by a deletion"),
     }
@@ -196,7 +196,9 @@ fn vectors_purged(mut document: Document, data: &VectorsPurged) -> Document {
 fn content_purged(mut document: Document, data: &ContentPurged) -> Document {
     match (data.generation, &mut document.deletion) {
         (None, Some(deletion)) => deletion.content = Some((data.blobs, data.bytes)),
-        (Some(generation), _) => document.residue.retain(|residue| residue.generation != generation),
+        (Some(generation), _) => {
+            settle_purge(&mut document.residue, generation, |residue| residue.content = false);
+        }
         (None, None) => unreachable!("all generations are purged only by a deletion"),
     }
     document
@@ -213,7 +215,15 @@ fn deleted(mut document: Document, data: &DocumentDeleted) -> Document {
 
 fn owe_purge(document: &mut Document, (generation, upload_id): (Generation, UploadId), content: bool) {
     match document.residue.iter_mut().find(|residue| residue.generation == generation) {
-        Some(owed) => owed.content |= content,
-        None => document.residue.push(Residue { generation, upload_id, content }),
+        Some(owed) => {
+            owed.index = true;
+            owed.content |= content;
+        }
+        None => document.residue.push(Residue { generation, upload_id, index: true, content }),
     }
+}
+
+fn settle_purge(residue: &mut Vec<Residue>, generation: Generation, settle: impl Fn(&mut Residue)) {
+    residue.iter_mut().filter(|owed| owed.generation == generation).for_each(settle);
+    residue.retain(|owed| owed.index || owed.content);
 }

@@ -122,7 +122,10 @@ pub struct Residue {
     pub generation: Generation,
     /// Names the blob of its content.
     pub upload_id: UploadId,
-    /// Whether its blobs go too (it was superseded) or stay for a retry (it failed or was cancelled).
+    /// Whether its words and vectors are still to go.
+    pub index: bool,
+    /// Whether its blobs are still to go: those of a superseded generation are, while those of a failed or cancelled one
+    /// stay for a retry.
     pub content: bool,
 }
 
