@@ -26,10 +26,15 @@ impl StepKey {
         Self(format!("embed/{}/{}/{generation}/{retry}/{batch}", key.tenant_id, key.document_id))
     }
 
-    /// Purge a generation, or the whole document.
-    pub fn purge(key: &DocumentKey, generation: Option<Generation>, retry: u32) -> Self {
-        let what = generation.map_or_else(|| "all".to_owned(), |g| g.to_string());
-        Self(format!("purge/{}/{}/{what}/{retry}", key.tenant_id, key.document_id))
+    /// Purge a generation of its index entries, or of its content too. A retry leaves leftovers of its own.
+    pub fn purge_generation(key: &DocumentKey, generation: Generation, retry: u32, content: bool) -> Self {
+        let what = if content { "content" } else { "index" };
+        Self(format!("purge/{}/{}/{generation}/{retry}/{what}", key.tenant_id, key.document_id))
+    }
+
+    /// Purge a whole document.
+    pub fn purge_document(key: &DocumentKey) -> Self {
+        Self(format!("purge/{}/{}/all", key.tenant_id, key.document_id))
     }
 
     /// Send the jobs that a document at this version is owed once more.

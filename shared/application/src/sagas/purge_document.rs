@@ -52,7 +52,7 @@ impl PurgeDocument {
         if document.status != Status::Deleting {
             return Ok(JobOutcome::Acknowledge);
         }
-        let claim = match self.steps.begin(StepKey::purge(&key, None, 0)).await? {
+        let claim = match self.steps.begin(StepKey::purge_document(&key)).await? {
             Begun::Claimed(claim) => claim,
             Begun::Done => return Ok(JobOutcome::Acknowledge),
             Begun::NotNow(outcome) => return Ok(outcome),

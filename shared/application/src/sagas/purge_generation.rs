@@ -59,7 +59,7 @@ impl PurgeGeneration {
     ) -> Result<JobOutcome, PortError> {
         let Some(document) = self.documents.load(key).await? else { return Ok(JobOutcome::Acknowledge) };
         let Some(residue) = owed(&document, generation) else { return Ok(JobOutcome::Acknowledge) };
-        let step = StepKey::purge(key, Some(generation), document.retries);
+        let step = StepKey::purge_generation(key, generation, document.retries, residue.content);
         let claim = match self.steps.begin(step).await? {
             Begun::Claimed(claim) => claim,
             Begun::Done => return Ok(JobOutcome::Acknowledge),
