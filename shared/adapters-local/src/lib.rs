@@ -1,1 +1,37 @@
-//! millrace-adapters-local.
+//! The ports on one machine: durable, without any service beside the process. Lists and re-exports only.
+
+mod data_folder;
+mod database;
+mod head_row;
+mod journal_stream;
+mod ledger_row;
+mod local_event_bus;
+mod publications;
+mod quantised_vector;
+mod queue;
+mod search;
+mod sqlite_embedding_cache;
+mod sqlite_event_store;
+mod sqlite_job_ledger;
+mod sqlite_read_model;
+mod sqlite_settings;
+#[cfg(feature = "bench")]
+pub mod synthetic;
+mod system;
+mod worker_pool;
+
+pub use data_folder::DataFolder;
+pub use database::{Database, DatabaseOptions, FORMAT_VERSION, corrupt, sql_error};
+pub use journal_stream::JournalStream;
+pub use local_event_bus::{EventPattern, LocalEventBus, Rule};
+pub use publications::Publications;
+pub use quantised_vector::QuantisedVector;
+pub use queue::SqliteJobQueue;
+pub use search::SqliteSearchIndex;
+pub use sqlite_embedding_cache::SqliteEmbeddingCache;
+pub use sqlite_event_store::SqliteEventStore;
+pub use sqlite_job_ledger::SqliteJobLedger;
+pub use sqlite_read_model::SqliteReadModel;
+pub use sqlite_settings::SqliteSettings;
+pub use system::{SystemClock, SystemIdGenerator};
+pub use worker_pool::WorkerPool;

@@ -10,6 +10,7 @@ mod projections;
 mod queries;
 mod sagas;
 mod step;
+mod topology;
 
 pub use chunk_file::{ChunkFile, StoredChunk};
 pub use commands::*;
@@ -20,3 +21,4 @@ pub use projections::*;
 pub use queries::*;
 pub use sagas::*;
 pub use step::{Delivery, StepPolicy, Steps};
+pub use topology::{SUBSCRIPTIONS, Subscription, queue_policy};

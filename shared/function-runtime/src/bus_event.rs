@@ -2,8 +2,8 @@
 //! Source: Amazon EventBridge User Guide, "AWS service event metadata".
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
-use millrace_domain::{EVENT_SOURCE, EventEnvelope};
-use serde_json::{Value, json};
+use millrace_domain::EventEnvelope;
+use serde_json::Value;
 
 /// Why a subscriber's message is not one of our events.
 #[derive(Debug, thiserror::Error)]
@@ -14,19 +14,4 @@ pub struct UnreadableBusEvent(#[source] serde_json::Error);
 pub fn envelope_of_bus_event(body: &str) -> Result<EventEnvelope, UnreadableBusEvent> {
     let event: EventBridgeEvent<Value> = serde_json::from_str(body).map_err(UnreadableBusEvent)?;
     serde_json::from_value(event.detail).map_err(UnreadableBusEvent)
-}
-
-/// The event that EventBridge would deliver for an envelope.
-pub fn to_bus_event(envelope: &EventEnvelope) -> Value {
-    json!({
-        "version": "0",
-        "id": envelope.id,
-        "detail-type": envelope.event.type_name(),
-        "source": EVENT_SOURCE,
-        "account": "000000000000",
-        "time": envelope.time,
-        "region": "local",
-        "resources": [],
-        "detail": envelope,
-    })
 }

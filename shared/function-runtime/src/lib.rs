@@ -1,5 +1,5 @@
 //! Glue between Lambda's event shapes and the use cases, shared by all worker functions: the partial-batch driver, the
-//! message and journal codecs, logging. Decides nothing about documents and names no adapter.
+//! message and journal codecs. Decides nothing about documents and names no adapter.
 //!
 //! The partial-batch driver stands on its own: give it an SQS event, a queue port and a closure from message to
 //! [`JobOutcome`](millrace_application::JobOutcome), and it returns the `batchItemFailures` that Lambda expects.
@@ -7,13 +7,11 @@
 mod bus_event;
 mod job_message;
 mod journal_record;
-mod logging;
 mod sqs_batch;
 mod sqs_message;
 
-pub use bus_event::{UnreadableBusEvent, envelope_of_bus_event, to_bus_event};
+pub use bus_event::{UnreadableBusEvent, envelope_of_bus_event};
 pub use job_message::run_job_batch;
 pub use journal_record::{UnreadableRecord, envelope_of_record, to_stream_record};
-pub use logging::{LogFormat, init_logging};
 pub use sqs_batch::run_batch;
 pub use sqs_message::{received_message, to_sqs_event};

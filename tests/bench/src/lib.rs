@@ -1,1 +1,17 @@
-//! bench.
+//! Measures Millrace as its users meet it: starts the real binary, drives it over HTTP, prints Markdown tables with
+//! a ratio to a named alternative. It asserts nothing on time; no test depends on it.
+
+mod client;
+mod command_line;
+mod commands;
+mod document_pdf;
+mod generated_text;
+mod latencies;
+mod process_memory;
+mod python_way;
+mod ranking;
+mod report;
+mod server;
+mod synthetic_index;
+
+pub use command_line::{Arguments, run, run_all};

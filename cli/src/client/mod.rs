@@ -1,0 +1,20 @@
+//! The HTTP client of the Millrace API: what the commands call. Knows nothing of terminals.
+
+mod api;
+mod body;
+mod document;
+mod error;
+mod follow;
+mod retry;
+mod server_url;
+mod transport;
+
+pub(crate) use api::{
+    Accepted, Client, ClientSettings, ContentHeaders, ListFilter, Search, SearchFilter, Tagged, Target,
+    UploadRequest,
+};
+pub(crate) use body::{FileContent, Progress};
+pub(crate) use document::{DocumentPage, DocumentState, Event, Fetched, Hit, Receipt, Stats};
+pub(crate) use error::{ClientError, Problem};
+pub(crate) use follow::{Deadline, Following, Settled};
+pub(crate) use server_url::{ServerUrl, percent_decoded};

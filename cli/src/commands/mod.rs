@@ -1,0 +1,15 @@
+//! The commands, one file each.
+
+pub(crate) mod cancel;
+pub(crate) mod content;
+pub(crate) mod delete;
+mod each_document;
+pub(crate) mod keys;
+pub(crate) mod list;
+pub(crate) mod retry;
+pub(crate) mod search;
+pub(crate) mod stats;
+pub(crate) mod status;
+pub(crate) mod timeline;
+pub(crate) mod upload;
+pub(crate) mod watch;

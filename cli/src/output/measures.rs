@@ -1,0 +1,48 @@
+//! Sizes and times as people read them.
+
+const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
+
+/// `1.2 MB`, in powers of 1000.
+pub(crate) fn bytes_text(bytes: u64) -> String {
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    // 999.95 would be written as 1000.0.
+    while value >= 999.95 && unit + 1 < UNITS.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", UNITS[unit]) }
+}
+
+/// `2026-11-21 10:00:30`, in UTC as the server writes it, from RFC 3339; anything else as it is.
+pub(crate) fn time_text(time: &str) -> String {
+    match chrono::DateTime::parse_from_rfc3339(time) {
+        Ok(time) => time.to_utc().naive_utc().date().to_string() + " " + &clock_text(&time.to_utc()),
+        Err(_) => super::one_line(time),
+    }
+}
+
+fn clock_text(time: &chrono::DateTime<chrono::Utc>) -> String {
+    use chrono::Timelike as _;
+    format!("{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_take_the_unit_that_fits() {
+        assert_eq!(bytes_text(0), "0 B");
+        assert_eq!(bytes_text(999), "999 B");
+        assert_eq!(bytes_text(1_000), "1.0 kB");
+        assert_eq!(bytes_text(999_999), "1.0 MB");
+        assert_eq!(bytes_text(12_345_678_901), "12.3 GB");
+    }
+
+    #[test]
+    fn times_are_shown_to_the_second() {
+        assert_eq!(time_text("2026-11-21T10:00:30.123Z"), "2026-11-21 10:00:30");
+        assert_eq!(time_text("yesterday"), "yesterday");
+    }
+}

@@ -1,0 +1,51 @@
+//! `millrace serve`: the whole of Millrace in one process. The same handlers that run as Lambda functions, with the local
+//! adapters beneath and event sources of our own in place of Lambda's.
+
+mod arguments;
+mod embedder;
+mod event_sources;
+mod http_server;
+mod node;
+mod pollers;
+mod welcome;
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use arguments::ServeArguments;
+use node::{Node, NodeSettings};
+
+/// How long a job in progress may take to end after a signal. What does not end is redone at the next start.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Runs until a signal, then puts the work down and returns.
+pub(crate) async fn run(arguments: ServeArguments) -> anyhow::Result<()> {
+    let settings = NodeSettings::from(&arguments);
+    let node = Node::open(settings).await?;
+    let listener = http_server::bind(arguments.listen).await?;
+    let listening = listener.local_addr().context("read the address that is listened on")?;
+    let workers = event_sources::start(&node).context("start the workers")?;
+    welcome::print(listening, &arguments, node.asks_for_keys)?;
+
+    let stop = CancellationToken::new();
+    let server = tokio::spawn(http_server::serve(listener, node.router.clone(), stop.clone()));
+    signal().await?;
+    tracing::info!("stopping: no new work, jobs in progress may end");
+    stop.cancel();
+    workers.stop(GRACE).await;
+    server.await.context("end the HTTP server")??;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Waits for Ctrl-C or a polite kill.
+async fn signal() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted.context("listen for Ctrl-C"),
+        _ = terminate.recv() => Ok(()),
+    }
+}

@@ -1,0 +1,248 @@
+//! The single node: the local adapters, the use cases over them, the router. Composition only; nothing is decided here but
+//! which part goes where.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use axum::Router;
+use millrace_adapters_local::{
+    DataFolder, Database, EventPattern, FsBlobStore, JournalStream, LocalEventBus, Publications, Rule,
+    SqliteEmbeddingCache, SqliteEventStore, SqliteJobLedger, SqliteJobQueue, SqliteReadModel,
+    SqliteSearchIndex, SqliteSettings, SystemClock, SystemIdGenerator,
+};
+use millrace_api::{AlwaysTenant, ApiContext, ApiKeyAuthenticator, ApiPorts, ApiSettings, Authenticator};
+use millrace_application::{
+    Documents, EmbedChunks, FailIngestion, IngestDocument, Jobs, ProjectDocuments, PublishEvents,
+    PurgeDocument, PurgeGeneration, SUBSCRIPTIONS, StepPolicy, Steps, Sweep, SweepPolicy, queue_policy,
+};
+use millrace_chunking::{ChunkingPolicy, TokenCounting};
+use millrace_domain::{ByteSize, QueueName, TenantId};
+use millrace_extraction::ProcessTextExtractor;
+use millrace_ports::{Clock, Embedder, ExtractionLimits, IdGenerator, JobConsumer, JobQueue};
+use millrace_sweeper::Purges;
+
+use super::ServeArguments;
+use super::embedder::{EmbedderChoice, choose_embedder};
+
+/// Chunks of one embedding batch: large enough to fill every thread, small enough to show progress.
+const BATCH_SIZE: usize = 64;
+/// Vectors kept for texts that come again: about 400 bytes each.
+const CACHED_VECTORS_MAX: u64 = 1_000_000;
+
+/// What a node is built from.
+#[derive(Debug)]
+pub(crate) struct NodeSettings {
+    data_dir: PathBuf,
+    asks_for_keys: bool,
+    embedding_threads: NonZeroUsize,
+    workers: NonZeroUsize,
+    upload_bytes_max: u64,
+    embedder: EmbedderChoice,
+}
+
+impl From<&ServeArguments> for NodeSettings {
+    fn from(arguments: &ServeArguments) -> Self {
+        let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        Self {
+            data_dir: arguments.data_dir.clone(),
+            asks_for_keys: arguments.require_api_keys || !is_loopback(arguments.listen),
+            embedding_threads: arguments.embedding_threads.unwrap_or(cores),
+            workers: arguments.workers.unwrap_or(cores),
+            upload_bytes_max: arguments.upload_mib_max << 20,
+            embedder: EmbedderChoice::from(arguments),
+        }
+    }
+}
+
+fn is_loopback(address: SocketAddr) -> bool {
+    address.ip().is_loopback()
+}
+
+/// A composed node. The event sources take their handlers' parts from it.
+pub(crate) struct Node {
+    pub(crate) router: Router,
+    pub(crate) asks_for_keys: bool,
+    pub(crate) workers: NonZeroUsize,
+    pub(crate) embedding_threads: NonZeroUsize,
+    pub(crate) queue: Arc<dyn JobQueue>,
+    pub(crate) consumer: Arc<dyn JobConsumer>,
+    pub(crate) journal: JournalStream,
+    pub(crate) ingest: IngestDocument,
+    pub(crate) embed: EmbedChunks,
+    pub(crate) purges: Purges,
+    pub(crate) project: ProjectDocuments,
+    pub(crate) publish: PublishEvents,
+    pub(crate) sweep: Sweep,
+    /// Holds the folder's lock for as long as the node lives.
+    _folder: DataFolder,
+}
+
+/// The adapters, opened.
+struct Adapters {
+    store: Arc<SqliteEventStore>,
+    journal: JournalStream,
+    queue: Arc<SqliteJobQueue>,
+    ledger: Arc<SqliteJobLedger>,
+    bus: Arc<LocalEventBus>,
+    views: Arc<SqliteReadModel>,
+    settings: Arc<SqliteSettings>,
+    cache: Arc<SqliteEmbeddingCache>,
+    index: Arc<SqliteSearchIndex>,
+    blobs: Arc<FsBlobStore>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
+}
+
+impl Adapters {
+    async fn open(folder: &DataFolder) -> anyhow::Result<Self> {
+        let database = Database::open(&folder.database()).context("open the database")?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let publications = Arc::new(Publications::load(&database).await.context("load what is published")?);
+        let store = Arc::new(SqliteEventStore::new(database.clone(), publications.clone()));
+        let policies: HashMap<_, _> = QueueName::ALL
+            .into_iter()
+            .map(|queue| (queue, queue_policy(queue, StepPolicy::default())))
+            .collect();
+        let queue = Arc::new(SqliteJobQueue::new(database.clone(), clock.clone(), policies));
+        let ledger = Arc::new(SqliteJobLedger::new(database.clone(), clock.clone()));
+        // The folder's lock proves that no worker of an earlier process lives: what they held is free at once.
+        queue.return_in_flight().await.context("return the messages of an earlier process")?;
+        ledger.release_all().await.context("release the claims of an earlier process")?;
+        let rules = SUBSCRIPTIONS.map(|subscription| Rule {
+            subscriber: subscription.queue,
+            pattern: EventPattern::Prefix(subscription.event_type_prefix.into()),
+        });
+        Ok(Self {
+            journal: JournalStream::new(database.clone(), &store),
+            bus: Arc::new(LocalEventBus::new(queue.clone(), &rules)),
+            views: Arc::new(SqliteReadModel::new(database.clone())),
+            settings: Arc::new(SqliteSettings::new(database.clone())),
+            cache: Arc::new(SqliteEmbeddingCache::new(database.clone(), CACHED_VECTORS_MAX)),
+            index: Arc::new(SqliteSearchIndex::open(database, publications).await.context("open the index")?),
+            blobs: Arc::new(FsBlobStore::open(&folder.blobs()).context("open the blob folder")?),
+            store,
+            queue,
+            ledger,
+            clock,
+            ids: Arc::new(SystemIdGenerator::default()),
+        })
+    }
+}
+
+impl Node {
+    /// Opens the data folder and composes a node over it.
+    pub(crate) async fn open(settings: NodeSettings) -> anyhow::Result<Self> {
+        let folder = DataFolder::open(&settings.data_dir)?;
+        let adapters = Adapters::open(&folder).await?;
+        let (embedder, tokenizer) = choose_embedder(&settings.embedder, settings.embedding_threads)?;
+        let documents = Documents::new(adapters.store.clone(), adapters.clock.clone(), adapters.ids.clone());
+        let jobs = Jobs::new(adapters.queue.clone());
+        let steps = Steps::new(
+            adapters.ledger.clone(),
+            adapters.clock.clone(),
+            adapters.ids.clone(),
+            StepPolicy::default(),
+        );
+        let fail = FailIngestion::new(documents.clone(), jobs.clone());
+        let ingest = IngestDocument {
+            documents: documents.clone(),
+            jobs: jobs.clone(),
+            steps: steps.clone(),
+            fail: fail.clone(),
+            blobs: adapters.blobs.clone(),
+            extractor: Arc::new(extractor(&settings)?),
+            tokenizer,
+            index: adapters.index.clone(),
+            ids: adapters.ids.clone(),
+            // WordPiece never joins what white space separates.
+            policy: ChunkingPolicy::default().with_counting(TokenCounting::AddsUpAtWhiteSpace),
+            batch_size: BATCH_SIZE,
+        };
+        Ok(Self {
+            router: router(&settings, &adapters, embedder.clone()),
+            asks_for_keys: settings.asks_for_keys,
+            workers: settings.workers,
+            embedding_threads: settings.embedding_threads,
+            queue: adapters.queue.clone(),
+            consumer: adapters.queue.clone(),
+            journal: adapters.journal.clone(),
+            ingest,
+            purges: purges(&adapters, &documents, &steps),
+            embed: EmbedChunks {
+                documents: documents.clone(),
+                jobs: jobs.clone(),
+                steps,
+                fail,
+                blobs: adapters.blobs.clone(),
+                embedder,
+                cache: adapters.cache.clone(),
+                index: adapters.index.clone(),
+                ids: adapters.ids.clone(),
+            },
+            project: ProjectDocuments::new(documents.clone(), adapters.views.clone()),
+            publish: PublishEvents::new(adapters.bus.clone()),
+            sweep: Sweep {
+                documents,
+                store: adapters.store.clone(),
+                jobs,
+                ledger: adapters.ledger.clone(),
+                blobs: adapters.blobs.clone(),
+                ids: adapters.ids.clone(),
+                policy: SweepPolicy::default(),
+            },
+            _folder: folder,
+        })
+    }
+}
+
+fn purges(adapters: &Adapters, documents: &Documents, steps: &Steps) -> Purges {
+    Purges {
+        document: PurgeDocument {
+            documents: documents.clone(),
+            steps: steps.clone(),
+            blobs: adapters.blobs.clone(),
+            cache: adapters.cache.clone(),
+            index: adapters.index.clone(),
+        },
+        generation: PurgeGeneration {
+            documents: documents.clone(),
+            steps: steps.clone(),
+            blobs: adapters.blobs.clone(),
+            index: adapters.index.clone(),
+        },
+    }
+}
+
+/// Parsers run in children of this very binary.
+fn extractor(settings: &NodeSettings) -> anyhow::Result<ProcessTextExtractor> {
+    let limits =
+        ExtractionLimits { input_bytes_max: settings.upload_bytes_max, ..ExtractionLimits::default() };
+    ProcessTextExtractor::of_current_program(limits).context("find the program to run parsers in")
+}
+
+fn router(settings: &NodeSettings, adapters: &Adapters, embedder: Arc<dyn Embedder>) -> Router {
+    let ports = ApiPorts {
+        events: adapters.store.clone(),
+        ledger: adapters.ledger.clone(),
+        queue: adapters.queue.clone(),
+        blobs: adapters.blobs.clone(),
+        views: adapters.views.clone(),
+        index: adapters.index.clone(),
+        collections: adapters.settings.clone(),
+        embedder,
+        clock: adapters.clock.clone(),
+        ids: adapters.ids.clone(),
+    };
+    let authenticator: Arc<dyn Authenticator> = if settings.asks_for_keys {
+        Arc::new(ApiKeyAuthenticator::new(adapters.settings.clone()))
+    } else {
+        Arc::new(AlwaysTenant::new(TenantId::local_default()))
+    };
+    let bounds =
+        ApiSettings { content_bytes_max: ByteSize::new(settings.upload_bytes_max), ..ApiSettings::default() };
+    millrace_api::router(ApiContext::new(ports, authenticator, bounds))
+}

@@ -1,0 +1,8 @@
+//! The client commands against a stand-in server: the built binary, real HTTP, real files. What the server itself does is
+//! tested elsewhere.
+
+mod failures;
+mod reading;
+mod run;
+mod stand_in;
+mod upload;

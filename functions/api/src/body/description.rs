@@ -1,0 +1,150 @@
+//! What a request's headers say about the content: its name, media type and metadata, and the idempotency key. What the
+//! parts of a form say is read in `multipart.rs`.
+
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use millrace_domain::IdempotencyKey;
+use serde_json::{Map, Value};
+
+use crate::content_disposition;
+use crate::filename::{UNTITLED, percent_decoded, sanitised};
+use crate::metadata;
+use crate::problem::{Problem, ProblemCode};
+
+const X_FILENAME: HeaderName = HeaderName::from_static("x-filename");
+const X_METADATA: HeaderName = HeaderName::from_static("x-metadata");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Longest declared media type, parameters included.
+const MEDIA_TYPE_BYTES_MAX: usize = 255;
+/// What command-line clients declare when nobody told them otherwise. A form is no document.
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// What a request's headers say.
+#[derive(Debug)]
+pub(crate) struct Headers {
+    /// From `X-Filename`.
+    pub(crate) filename: Option<String>,
+    /// From `X-Metadata`.
+    pub(crate) metadata: Option<Map<String, Value>>,
+    /// From `Idempotency-Key`.
+    pub(crate) idempotency_key: Option<IdempotencyKey>,
+}
+
+impl Headers {
+    /// Reads them.
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+        let filename = match headers.get(X_FILENAME) {
+            None => None,
+            Some(value) => Some(percent_decoded(value.as_bytes()).ok_or_else(|| {
+                invalid("X-Filename is not percent-encoded UTF-8: encode the bytes of the name as %XX")
+            })?),
+        };
+        let metadata = match headers.get(X_METADATA) {
+            None => None,
+            Some(value) => Some(metadata::parse("X-Metadata", value.as_bytes())?),
+        };
+        let idempotency_key = match headers.get(IDEMPOTENCY_KEY) {
+            None => None,
+            Some(value) => Some(idempotency_key(value)?),
+        };
+        Ok(Self { filename, metadata, idempotency_key })
+    }
+}
+
+/// The name to store, out of what was given in order of preference.
+pub(crate) fn filename_of(given: Option<&str>, disposition: Option<&HeaderValue>) -> String {
+    let disposed = || disposition.and_then(content_disposition::filename);
+    let named = match given {
+        Some(name) => sanitised(name),
+        None => disposed().and_then(|name| sanitised(&name)),
+    };
+    named.unwrap_or_else(|| UNTITLED.to_owned())
+}
+
+/// The media type of a content that is sent as the body itself.
+pub(crate) fn raw_media_type(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let declared = media_type(headers)?;
+    Ok(declared.filter(|declared| !essence(declared).eq_ignore_ascii_case(FORM)))
+}
+
+/// The `Content-Type` among these headers, of a request or of a part.
+pub(crate) fn media_type(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(None) };
+    let text = value.to_str().ok().map(str::trim).filter(|text| {
+        text.len() <= MEDIA_TYPE_BYTES_MAX
+            && essence(text).split_once('/').is_some_and(|(kind, name)| is_token(kind) && is_token(name))
+    });
+    let text = text.ok_or_else(|| invalid("Content-Type is not a media type of at most 255 bytes"))?;
+    Ok(Some(text.to_owned()))
+}
+
+/// The `Content-Disposition` among these headers.
+pub(crate) fn disposition(headers: &HeaderMap) -> Option<&HeaderValue> {
+    headers.get(CONTENT_DISPOSITION)
+}
+
+/// The media type without parameters.
+pub(crate) fn essence(media_type: &str) -> &str {
+    media_type.split(';').next().unwrap_or_default().trim()
+}
+
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}
+
+fn idempotency_key(value: &HeaderValue) -> Result<IdempotencyKey, Problem> {
+    let text = value.to_str().map_err(|_| invalid("Idempotency-Key is not visible ASCII"))?;
+    IdempotencyKey::new(text).map_err(|error| invalid(error.to_string()))
+}
+
+fn invalid(detail: impl Into<String>) -> Problem {
+    Problem::new(ProblemCode::InvalidHeader, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let pair = |(name, value): &(&'static str, &'static str)| {
+            (HeaderName::from_static(name), HeaderValue::from_static(value))
+        };
+        pairs.iter().map(pair).collect()
+    }
+
+    #[test]
+    fn headers_describe_a_content() {
+        let read = Headers::of(&headers(&[
+            ("x-filename", "Zo%C3%AB.txt"),
+            ("x-metadata", r#"{"year":2025}"#),
+            ("idempotency-key", "k-1"),
+        ]))
+        .unwrap();
+        assert_eq!(read.filename.as_deref(), Some("Zoë.txt"));
+        assert_eq!(read.metadata.unwrap()["year"], 2025);
+        assert_eq!(read.idempotency_key.unwrap().as_str(), "k-1");
+        for bad in [("x-filename", "%ff"), ("idempotency-key", "two words"), ("idempotency-key", "")] {
+            assert_eq!(Headers::of(&headers(&[bad])).unwrap_err().code(), ProblemCode::InvalidHeader);
+        }
+    }
+
+    #[test]
+    fn the_explicit_name_wins_and_a_name_is_always_found() {
+        let disposition = HeaderValue::from_static("attachment; filename=\"b.txt\"");
+        assert_eq!(filename_of(Some("dir/a.txt"), Some(&disposition)), "a.txt");
+        assert_eq!(filename_of(None, Some(&disposition)), "b.txt");
+        assert_eq!(filename_of(Some(".."), Some(&disposition)), UNTITLED);
+        assert_eq!(filename_of(None, None), UNTITLED);
+    }
+
+    #[test]
+    fn a_media_type_is_kept_with_its_parameters_unless_it_says_nothing() {
+        let read = |value| raw_media_type(&headers(&[("content-type", value)]));
+        assert_eq!(read("text/plain; charset=koi8-r").unwrap().unwrap(), "text/plain; charset=koi8-r");
+        assert_eq!(read("application/x-www-form-urlencoded").unwrap(), None);
+        assert_eq!(raw_media_type(&HeaderMap::new()).unwrap(), None);
+        for bad in ["", "text", "text/", "a b/c"] {
+            assert_eq!(read(bad).unwrap_err().code(), ProblemCode::InvalidHeader, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Contents on their way in: raw or as a form, streamed, bounded in silence and in what surrounds the file.
+
+mod description;
+mod incoming;
+mod intake;
+mod multipart;
+
+pub(crate) use intake::Intake;

@@ -1,0 +1,88 @@
+//! Path, query and JSON parameters, with refusals as problems. axum's extractors do the reading; here their refusals get
+//! codes. What the values mean is the routes' business.
+
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::{Json, RequestExt as _};
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use millrace_domain::DocumentId;
+use serde::de::DeserializeOwned;
+
+use crate::context::ApiState;
+use crate::problem::{Problem, ProblemCode};
+
+/// Largest JSON body.
+pub(crate) const JSON_BYTES_MAX: usize = 64 * 1024;
+
+/// The document id in the path.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DocumentPath(pub(crate) DocumentId);
+
+impl FromRequestParts<ApiState> for DocumentPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(head: &mut Parts, api: &ApiState) -> Result<Self, Problem> {
+        let invalid = |detail: String| Problem::new(ProblemCode::InvalidDocumentId, detail);
+        let path = Path::<String>::from_request_parts(head, api).await;
+        let Path(text) = path.map_err(|_| invalid("the path is not percent-encoded UTF-8".into()))?;
+        text.parse().map(Self).map_err(|error: millrace_domain::InvalidId| invalid(error.to_string()))
+    }
+}
+
+/// Query parameters.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct QueryOf<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<ApiState> for QueryOf<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(head: &mut Parts, api: &ApiState) -> Result<Self, Problem> {
+        let query = Query::<T>::from_request_parts(head, api).await;
+        query.map(|Query(value)| Self(value)).map_err(|rejection| {
+            let detail = match rejection {
+                QueryRejection::FailedToDeserializeQueryString(error) => without_prefix(&error.body_text()),
+                other => other.body_text(),
+            };
+            Problem::new(ProblemCode::InvalidQuery, detail)
+        })
+    }
+}
+
+/// A JSON body of at most `JSON_BYTES_MAX`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct JsonOf<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send + 'static> FromRequest<ApiState> for JsonOf<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &ApiState) -> Result<Self, Problem> {
+        let declared = request.headers().get(CONTENT_TYPE).cloned();
+        let body: Result<Json<T>, JsonRejection> = request.extract().await;
+        let refuse = |code, text: &str| Err(Problem::new(code, text));
+        match body {
+            Ok(Json(value)) => Ok(Self(value)),
+            Err(JsonRejection::MissingJsonContentType(_)) => {
+                let declared = declared.as_ref().map_or("none", |value| value.to_str().unwrap_or("another"));
+                let detail = format!("send JSON with Content-Type: application/json; the request declares {declared}");
+                refuse(ProblemCode::UnsupportedContentType, &detail)
+            }
+            Err(JsonRejection::JsonSyntaxError(error)) => {
+                refuse(ProblemCode::MalformedJson, &without_prefix(&error.body_text()))
+            }
+            Err(JsonRejection::JsonDataError(error)) => {
+                refuse(ProblemCode::InvalidMember, &without_prefix(&error.body_text()))
+            }
+            Err(JsonRejection::BytesRejection(error)) if error.status() == http::StatusCode::PAYLOAD_TOO_LARGE => {
+                refuse(ProblemCode::ContentTooLarge, &format!("a JSON body may have at most {JSON_BYTES_MAX} bytes"))
+            }
+            // `JsonRejection` may grow; whatever else it is, the body could not be read to its end.
+            Err(_) => refuse(ProblemCode::IncompleteBody, "the body could not be read to its end"),
+        }
+    }
+}
+
+/// axum says first what it tried to do, in terms of its own types; the client needs what follows.
+fn without_prefix(text: &str) -> String {
+    text.split_once(": ").filter(|(prefix, _)| prefix.starts_with("Failed")).map_or(text, |(_, rest)| rest).to_owned()
+}

@@ -1,0 +1,17 @@
+//! The JSON of successful answers: types of their own, so that the domain can change without the API, and their schemas.
+
+mod accepted;
+mod chunks;
+mod document;
+mod documents;
+mod search;
+mod stats;
+mod timeline;
+
+pub(crate) use accepted::AcceptedResponse;
+pub(crate) use chunks::ChunksResponse;
+pub(crate) use document::{DocumentResponse, status_schema};
+pub(crate) use documents::DocumentsResponse;
+pub(crate) use search::SearchResponse;
+pub(crate) use stats::StatsResponse;
+pub(crate) use timeline::TimelineResponse;

@@ -1,0 +1,190 @@
+//! The folder that holds everything a single node stores: one process at a time, of a format this release knows.
+//! What lies in the database and under the blobs is their adapters' business.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::process;
+
+use millrace_ports::{ErrorKind, PortError};
+
+/// The layout of the folder that this release writes. The database counts its own formats.
+const LAYOUT_VERSION: u32 = 1;
+/// First line of the file that marks a data folder.
+const MARK: &str = "millrace data folder, layout ";
+/// The mark while it is being written.
+const UNFINISHED_MARK: &str = "FORMAT.new";
+/// Only the owner may look inside.
+const FOLDER_MODE: u32 = 0o700;
+/// Longest content of the mark or the lock file that is looked at.
+const SMALL_FILE_BYTES_MAX: u64 = 256;
+
+/// An opened data folder; nobody else can open it until this is dropped.
+#[derive(Debug)]
+pub struct DataFolder {
+    path: PathBuf,
+    /// Holds the lock, which the system releases when the process ends, however it ends.
+    _lock: File,
+}
+
+impl DataFolder {
+    /// Opens the folder, making it if there is none. Refuses, with the reason as the error's source: one in use by
+    /// another process, one written by a newer release, and one that holds something else.
+    pub fn open(path: &Path) -> Result<Self, PortError> {
+        let attempted = format!("open data folder {}", path.display());
+        Self::prepare(path).map_err(|refusal| match refusal {
+            Refusal::Because(kind, reason) => PortError::caused(kind, attempted, reason),
+            Refusal::Io(error) => PortError::caused(ErrorKind::Unavailable, attempted, error),
+        })
+    }
+
+    fn prepare(path: &Path) -> Result<Self, Refusal> {
+        DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path)?;
+        let mark = path.join("FORMAT");
+        if mark.try_exists()? {
+            check_mark(&read_small(&mark)?)?;
+        } else {
+            require_empty(path)?;
+        }
+        let lock = lock(&path.join("LOCK"))?;
+        if !mark.try_exists()? {
+            write_mark(path, &mark)?;
+        }
+        DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path.join("blobs"))?;
+        Ok(Self { path: path.to_owned(), _lock: lock })
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the database lies.
+    pub fn database(&self) -> PathBuf {
+        self.path.join("millrace.db")
+    }
+
+    /// The folder under which contents lie.
+    pub fn blobs(&self) -> PathBuf {
+        self.path.join("blobs")
+    }
+}
+
+enum Refusal {
+    Because(ErrorKind, String),
+    Io(io::Error),
+}
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+fn check_mark(mark: &str) -> Result<(), Refusal> {
+    let version = mark.strip_prefix(MARK).and_then(|rest| rest.trim_end().parse::<u32>().ok());
+    let reason = match version {
+        Some(version) if version <= LAYOUT_VERSION => return Ok(()),
+        Some(version) => format!(
+            "it has layout {version}, this release reads up to {LAYOUT_VERSION}: use the newer release"
+        ),
+        None => "its FORMAT file is not one of ours".to_owned(),
+    };
+    Err(Refusal::Because(ErrorKind::Invalid, reason))
+}
+
+/// A folder without the mark must hold nothing, or somebody's files would be mixed with ours. Some files may
+/// be left of a start that was interrupted, and file systems have their own.
+fn require_empty(path: &Path) -> Result<(), Refusal> {
+    for entry in fs::read_dir(path)? {
+        let name = entry?.file_name();
+        if name != "LOCK" && name != UNFINISHED_MARK && name != "lost+found" {
+            let reason = format!("it is not a data folder and not empty, it holds {}", name.display());
+            return Err(Refusal::Because(ErrorKind::Invalid, reason));
+        }
+    }
+    Ok(())
+}
+
+fn lock(path: &Path) -> Result<File, Refusal> {
+    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let holder = read_small(path).unwrap_or_default();
+            let reason = format!("it is in use by process {}", holder.trim());
+            return Err(Refusal::Because(ErrorKind::Conflict, reason));
+        }
+        Err(TryLockError::Error(error)) => return Err(error.into()),
+    }
+    file.set_len(0)?;
+    writeln!(file, "{}", process::id())?;
+    Ok(file)
+}
+
+fn write_mark(folder: &Path, mark: &Path) -> io::Result<()> {
+    let unfinished = folder.join(UNFINISHED_MARK);
+    let mut file = File::create(&unfinished)?;
+    writeln!(file, "{MARK}{LAYOUT_VERSION}")?;
+    file.sync_all()?;
+    fs::rename(&unfinished, mark)?;
+    File::open(folder)?.sync_all()
+}
+
+fn read_small(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(SMALL_FILE_BYTES_MAX).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn reason(error: &PortError) -> String {
+        error.source().unwrap().to_string()
+    }
+
+    #[test]
+    fn a_new_folder_is_private_and_opens_again() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("a/b");
+        let folder = DataFolder::open(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, FOLDER_MODE);
+        assert!(folder.blobs().is_dir());
+        drop(folder);
+        DataFolder::open(&path).unwrap();
+    }
+
+    #[test]
+    fn a_folder_in_use_is_refused_with_the_process_that_uses_it() {
+        let parent = tempfile::tempdir().unwrap();
+        let _folder = DataFolder::open(parent.path()).unwrap();
+        let refusal = DataFolder::open(parent.path()).unwrap_err();
+        assert_eq!(refusal.kind, ErrorKind::Conflict);
+        assert_eq!(reason(&refusal), format!("it is in use by process {}", process::id()));
+    }
+
+    #[test]
+    fn a_newer_layout_is_refused() {
+        let parent = tempfile::tempdir().unwrap();
+        drop(DataFolder::open(parent.path()).unwrap());
+        fs::write(parent.path().join("FORMAT"), format!("{MARK}{}\n", LAYOUT_VERSION + 1)).unwrap();
+        let refusal = DataFolder::open(parent.path()).unwrap_err();
+        assert_eq!(refusal.kind, ErrorKind::Invalid);
+        assert!(reason(&refusal).contains("newer release"), "{}", reason(&refusal));
+    }
+
+    #[test]
+    fn a_folder_with_something_else_in_it_is_refused() {
+        let parent = tempfile::tempdir().unwrap();
+        fs::write(parent.path().join("thesis.txt"), "precious").unwrap();
+        let refusal = DataFolder::open(parent.path()).unwrap_err();
+        assert!(reason(&refusal).contains("thesis.txt"), "{}", reason(&refusal));
+        assert!(!parent.path().join("LOCK").exists());
+    }
+}

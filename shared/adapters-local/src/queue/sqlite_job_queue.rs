@@ -1,0 +1,240 @@
+//! `SqliteJobQueue`: both queue ports over the rows, and waiting for messages. It runs no workers and retries nothing.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use millrace_domain::{QueueName, Timestamp};
+use millrace_ports::{
+    Clock, DELAY_MS_MAX, ErrorKind, JobConsumer, JobQueue, MESSAGE_BYTES_MAX, OutgoingMessage, PortError,
+    QueueDepth, QueuePolicy, Receipt, ReceivedMessage, VISIBILITY_MS_MAX,
+};
+use tokio::sync::Notify;
+
+use super::message_row::Delivery;
+use super::{steering, taking};
+use crate::database::{Database, named};
+use crate::system::pause;
+
+/// Most messages of one receive, whatever its caller asks for.
+const RECEIVE_MAX: usize = 100;
+/// Most dead letters of one look.
+const DEAD_LETTERS_MAX: usize = 10_000;
+/// Most receivers woken by one send; more than a node has workers.
+const WAKE_MAX: usize = 64;
+
+/// The queues of a single node.
+pub struct SqliteJobQueue {
+    database: Database,
+    clock: Arc<dyn Clock>,
+    queues: HashMap<QueueName, Queue>,
+}
+
+struct Queue {
+    policy: QueuePolicy,
+    /// Signalled for each message that may have become receivable earlier than a waiting receiver knows.
+    arrived: Notify,
+}
+
+impl fmt::Debug for SqliteJobQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteJobQueue").field("database", &self.database).finish_non_exhaustive()
+    }
+}
+
+impl SqliteJobQueue {
+    /// The queues that have a policy, in the database; times are the clock's.
+    pub fn new(database: Database, clock: Arc<dyn Clock>, policies: HashMap<QueueName, QueuePolicy>) -> Self {
+        let queues = policies
+            .into_iter()
+            .map(|(name, policy)| (name, Queue { policy, arrived: Notify::new() }))
+            .collect();
+        Self { database, clock, queues }
+    }
+
+    fn queue(&self, name: QueueName) -> Result<&Queue, PortError> {
+        let missing = || PortError::caused(ErrorKind::Invalid, format!("use queue {name}"), "it has no policy");
+        self.queues.get(&name).ok_or_else(missing)
+    }
+
+    async fn take(&self, name: QueueName, queue: &Queue, most: usize) -> Result<taking::Taken, PortError> {
+        let (now, policy) = (self.clock.now(), queue.policy);
+        self.database
+            .write(format!("receive from queue {name}"), move |connection| {
+                taking::take(connection, name.as_str(), policy, most, now)
+            })
+            .await
+    }
+
+    /// How long to sleep at most: until the next message is due, until the caller's patience ends, and not past the
+    /// visibility timeout, within which messages that others received meanwhile cannot come back.
+    fn sleep_ms(&self, queue: &Queue, next_due: Option<Timestamp>, remaining_ms: u64) -> u64 {
+        let due_ms = next_due.map_or(u64::MAX, |due| due.millis_since(self.clock.now()));
+        remaining_ms.min(due_ms).min(queue.policy.visibility_timeout_ms).max(1)
+    }
+}
+
+#[async_trait]
+impl JobQueue for SqliteJobQueue {
+    async fn send(&self, name: QueueName, messages: Vec<OutgoingMessage>) -> Vec<Result<(), PortError>> {
+        let checked: Vec<Result<(), PortError>> =
+            messages.iter().map(|message| check(name, message)).collect();
+        let sound: Vec<OutgoingMessage> = messages
+            .into_iter()
+            .zip(&checked)
+            .filter_map(|(message, checked)| checked.is_ok().then_some(message))
+            .collect();
+        if sound.is_empty() {
+            return checked;
+        }
+        let sent = self.store(name, sound).await;
+        checked
+            .into_iter()
+            .map(|checked| checked.and_then(|()| sent.as_ref().copied().map_err(again)))
+            .collect()
+    }
+
+    async fn change_visibility(
+        &self,
+        name: QueueName,
+        receipt: &Receipt,
+        delay_ms: u64,
+    ) -> Result<(), PortError> {
+        let queue = self.queue(name)?;
+        let attempted = format!("change the visibility of message {} on queue {name}", receipt.0);
+        if delay_ms > VISIBILITY_MS_MAX {
+            return Err(PortError::caused(ErrorKind::Invalid, attempted, "the delay is longer than 12 h"));
+        }
+        let Some(delivery) = Delivery::from_receipt(receipt) else {
+            return Err(named(steering::no_longer_good(), &attempted));
+        };
+        let until = self.clock.now().plus_millis(i64::try_from(delay_ms).unwrap_or(i64::MAX));
+        self.database
+            .write(attempted, move |connection| steering::hide(connection, name.as_str(), delivery, until))
+            .await?;
+        queue.arrived.notify_one();
+        Ok(())
+    }
+
+    async fn dead_letter(
+        &self,
+        name: QueueName,
+        message: &ReceivedMessage,
+        reason: &str,
+    ) -> Result<(), PortError> {
+        let attempted = format!("dead-letter message {} of queue {name}", message.message_id);
+        let Some(delivery) = Delivery::from_receipt(&message.receipt) else {
+            return Err(named(steering::no_longer_good(), &attempted));
+        };
+        let reason = reason.to_owned();
+        self.database
+            .write(attempted, move |connection| {
+                steering::bury_held(connection, name.as_str(), delivery, &reason)
+            })
+            .await
+    }
+}
+
+impl SqliteJobQueue {
+    async fn store(&self, name: QueueName, messages: Vec<OutgoingMessage>) -> Result<(), PortError> {
+        let queue = self.queue(name)?;
+        let (now, count) = (self.clock.now(), messages.len());
+        self.database
+            .write(format!("send {count} messages to queue {name}"), move |connection| {
+                messages
+                    .iter()
+                    .try_for_each(|message| taking::insert(connection, name.as_str(), message, now))
+            })
+            .await?;
+        (0..count.min(WAKE_MAX)).for_each(|_| queue.arrived.notify_one());
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl JobConsumer for SqliteJobQueue {
+    async fn receive(
+        &self,
+        name: QueueName,
+        most: usize,
+        wait_ms: u64,
+    ) -> Result<Vec<ReceivedMessage>, PortError> {
+        let queue = self.queue(name)?;
+        let most = most.clamp(1, RECEIVE_MAX);
+        let mut remaining_ms = wait_ms;
+        loop {
+            // Listening begins before looking, so that what arrives in between is not missed.
+            let mut arrived = std::pin::pin!(queue.arrived.notified());
+            arrived.as_mut().enable();
+            let taken = self.take(name, queue, most).await?;
+            if !taken.messages.is_empty() || remaining_ms == 0 {
+                return Ok(taken.messages);
+            }
+            let sleep_ms = self.sleep_ms(queue, taken.next_due, remaining_ms);
+            let began = self.clock.now();
+            tokio::select! {
+                () = arrived => {
+                    remaining_ms = remaining_ms.saturating_sub(self.clock.now().millis_since(began));
+                }
+                () = pause(sleep_ms) => remaining_ms = remaining_ms.saturating_sub(sleep_ms),
+            }
+        }
+    }
+
+    async fn delete(&self, name: QueueName, receipts: &[Receipt]) -> Result<(), PortError> {
+        let deliveries: Vec<Delivery> = receipts.iter().filter_map(Delivery::from_receipt).collect();
+        if deliveries.is_empty() {
+            return Ok(());
+        }
+        let attempted = format!("delete {} messages from queue {name}", deliveries.len());
+        self.database
+            .write(attempted, move |connection| {
+                deliveries
+                    .iter()
+                    .try_for_each(|delivery| steering::delete(connection, name.as_str(), *delivery))
+            })
+            .await
+    }
+
+    async fn depth(&self, name: QueueName) -> Result<QueueDepth, PortError> {
+        let (policy, now) = (self.queue(name)?.policy, self.clock.now());
+        self.database
+            .read(format!("count the messages of queue {name}"), move |connection| {
+                steering::depth(connection, name.as_str(), policy, now)
+            })
+            .await
+    }
+
+    async fn dead_letters(&self, name: QueueName, most: usize) -> Result<Vec<ReceivedMessage>, PortError> {
+        let (policy, now) = (self.queue(name)?.policy, self.clock.now());
+        let most = most.min(DEAD_LETTERS_MAX);
+        self.database
+            .read(format!("list the dead letters of queue {name}"), move |connection| {
+                steering::dead_letters(connection, name.as_str(), policy, most, now)
+            })
+            .await
+    }
+}
+
+/// The bounds of SQS, attributes included, so that what works here works there.
+fn check(name: QueueName, message: &OutgoingMessage) -> Result<(), PortError> {
+    let refuse = |rule: String| {
+        Err(PortError::caused(ErrorKind::Invalid, format!("send a message to queue {name}"), rule))
+    };
+    let attributes: usize = message.attributes.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let bytes = message.body.len() + attributes;
+    if bytes > MESSAGE_BYTES_MAX {
+        return refuse(format!("it has {bytes} bytes, more than {MESSAGE_BYTES_MAX}"));
+    }
+    if message.delay_ms > DELAY_MS_MAX {
+        return refuse(format!("its delay is {} ms, more than {DELAY_MS_MAX}", message.delay_ms));
+    }
+    Ok(())
+}
+
+/// The same error for another entry.
+fn again(error: &PortError) -> PortError {
+    let cause = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
+    PortError::caused(error.kind, error.attempted.clone(), cause).with_retry_after_ms(error.retry_after_ms)
+}

@@ -1,0 +1,109 @@
+//! What a receipt can do to its message: hide it for another while, delete it, bury it. And counting.
+
+use millrace_domain::Timestamp;
+use millrace_ports::{ErrorKind, PortError, QueueDepth, QueuePolicy, ReceivedMessage};
+use rusqlite::Connection;
+
+use super::message_row::{Delivery, HIDDEN, MESSAGE_COLUMNS, READY, read_message};
+use super::taking::{bury, held};
+use super::shares;
+use crate::database::{read_rows, sql_error};
+
+/// Hides a message until then. It no longer counts as keeping a worker busy: a message that was put back for ten
+/// minutes must not cost its group its turn.
+pub(super) fn hide(
+    connection: &Connection,
+    queue: &str,
+    delivery: Delivery,
+    until: Timestamp,
+) -> Result<(), PortError> {
+    let found = held(connection, queue, delivery)?.ok_or_else(no_longer_good)?;
+    shares::subtract(connection, queue, &found.share, found.state == READY, found.busy)?;
+    connection
+        .prepare_cached("UPDATE messages SET state = ?2, visible_at = ?3, busy = 0 WHERE id = ?1")
+        .and_then(|mut update| update.execute((found.id, HIDDEN, until.as_millis())))
+        .map(drop)
+        .map_err(sql_error)
+}
+
+/// Moves a message to the dead-letter queue.
+pub(super) fn bury_held(
+    connection: &Connection,
+    queue: &str,
+    delivery: Delivery,
+    reason: &str,
+) -> Result<(), PortError> {
+    let found = held(connection, queue, delivery)?.ok_or_else(no_longer_good)?;
+    shares::subtract(connection, queue, &found.share, found.state == READY, found.busy)?;
+    bury(connection, found.id, reason)
+}
+
+/// Deletes a message for good, if the receipt is still good.
+pub(super) fn delete(connection: &Connection, queue: &str, delivery: Delivery) -> Result<(), PortError> {
+    let Some(found) = held(connection, queue, delivery)? else { return Ok(()) };
+    shares::subtract(connection, queue, &found.share, found.state == READY, found.busy)?;
+    connection
+        .prepare_cached("DELETE FROM messages WHERE id = ?1")
+        .and_then(|mut delete| delete.execute([found.id]))
+        .map(drop)
+        .map_err(sql_error)
+}
+
+/// The refusal of a receipt whose message is gone, dead, or with somebody else.
+pub(super) fn no_longer_good() -> PortError {
+    PortError::caused(ErrorKind::NotFound, "", "the receipt is no longer good")
+}
+
+/// Counts as of now: what is due counts as ready or dead although no receive has moved it yet.
+pub(super) fn depth(
+    connection: &Connection,
+    queue: &str,
+    policy: QueuePolicy,
+    now: Timestamp,
+) -> Result<QueueDepth, PortError> {
+    let ready: u64 = connection
+        .prepare_cached("SELECT coalesce(sum(ready), 0) FROM queue_shares WHERE queue = ?1")
+        .and_then(|mut select| select.query_row([queue], |row| row.get(0)))
+        .map_err(sql_error)?;
+    let buried: u64 = connection
+        .prepare_cached("SELECT count(*) FROM messages WHERE queue = ?1 AND state = 2")
+        .and_then(|mut select| select.query_row([queue], |row| row.get(0)))
+        .map_err(sql_error)?;
+    let mut select = connection
+        .prepare_cached(
+            "SELECT coalesce(sum(visible_at <= ?2 AND receive_count < ?3), 0), \
+             coalesce(sum(visible_at <= ?2 AND receive_count >= ?3), 0), \
+             coalesce(sum(visible_at > ?2 AND receive_count > 0), 0), \
+             coalesce(sum(visible_at > ?2 AND receive_count = 0), 0) \
+             FROM messages WHERE queue = ?1 AND state = 1",
+        )
+        .map_err(sql_error)?;
+    select
+        .query_row((queue, now.as_millis(), policy.receives_max), |row| {
+            Ok(QueueDepth {
+                visible: ready + row.get::<_, u64>(0)?,
+                dead: buried + row.get::<_, u64>(1)?,
+                in_flight: row.get(2)?,
+                delayed: row.get(3)?,
+            })
+        })
+        .map_err(sql_error)
+}
+
+/// The dead messages, oldest first, with those that are due to become so.
+pub(super) fn dead_letters(
+    connection: &Connection,
+    queue: &str,
+    policy: QueuePolicy,
+    most: usize,
+    now: Timestamp,
+) -> Result<Vec<ReceivedMessage>, PortError> {
+    // Two parts, so that each has its index and neither looks at messages that are merely waiting.
+    let select = format!(
+        "SELECT * FROM (SELECT {MESSAGE_COLUMNS} FROM messages WHERE queue = ?1 AND state = 2 ORDER BY id LIMIT ?4) \
+         UNION ALL SELECT * FROM (SELECT {MESSAGE_COLUMNS} FROM messages WHERE queue = ?1 AND state = 1 \
+         AND visible_at <= ?2 AND receive_count >= ?3) ORDER BY id LIMIT ?4"
+    );
+    let mut select = connection.prepare_cached(&select).map_err(sql_error)?;
+    read_rows(&mut select, (queue, now.as_millis(), policy.receives_max, most), read_message)
+}

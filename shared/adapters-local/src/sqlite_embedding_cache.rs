@@ -1,0 +1,133 @@
+//! Vectors already paid for, in SQLite, one byte a number. The oldest are dropped when there are too many; what is
+//! lost here is only time.
+
+use async_trait::async_trait;
+use millrace_domain::{ContentHash, ModelId, TenantId};
+use millrace_ports::{Embedding, EmbeddingCache, PortError};
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::database::{Database, sql_error};
+use crate::quantised_vector::QuantisedVector;
+
+/// Rows changed in one write; more are changed in several, so that no acknowledgement waits long for them.
+const WRITE_SLICE: usize = 200;
+/// Rows dropped after each write at most. More than one write adds, so that a lowered bound is reached.
+const DROP_SLICE: usize = 2 * WRITE_SLICE;
+
+/// The embedding cache of a single node.
+#[derive(Debug)]
+pub struct SqliteEmbeddingCache {
+    database: Database,
+    rows_max: u64,
+}
+
+impl SqliteEmbeddingCache {
+    /// A cache in the database of at most about `rows_max` vectors (some 500 bytes each at 384 dimensions).
+    pub fn new(database: Database, rows_max: u64) -> Self {
+        Self { database, rows_max }
+    }
+}
+
+#[async_trait]
+impl EmbeddingCache for SqliteEmbeddingCache {
+    async fn get(
+        &self,
+        tenant: &TenantId,
+        model: &ModelId,
+        hashes: &[ContentHash],
+    ) -> Result<Vec<Option<Embedding>>, PortError> {
+        let (tenant, model, hashes) = (tenant.clone(), model.clone(), hashes.to_vec());
+        let read = move |connection: &Connection| {
+            hashes.iter().map(|hash| find(connection, &tenant, &model, hash)).collect()
+        };
+        self.database.read("look up cached vectors", read).await
+    }
+
+    async fn put(
+        &self,
+        tenant: &TenantId,
+        model: &ModelId,
+        vectors: &[(ContentHash, Embedding)],
+    ) -> Result<(), PortError> {
+        for slice in vectors.chunks(WRITE_SLICE) {
+            let rows: Vec<(ContentHash, Vec<u8>)> = slice
+                .iter()
+                .map(|(hash, vector)| (hash.clone(), QuantisedVector::from_embedding(vector).to_bytes()))
+                .collect();
+            let (tenant, model, rows_max) = (tenant.clone(), model.clone(), self.rows_max);
+            let write = move |connection: &Connection| {
+                rows.iter().try_for_each(|(hash, bytes)| store(connection, &tenant, &model, hash, bytes))?;
+                drop_oldest(connection, rows_max)
+            };
+            self.database.write_bulk(format!("cache {} vectors", slice.len()), write).await?;
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, tenant: &TenantId, hashes: &[ContentHash]) -> Result<u64, PortError> {
+        let mut removed = 0;
+        for slice in hashes.chunks(WRITE_SLICE) {
+            let (tenant, slice) = (tenant.clone(), slice.to_vec());
+            let attempted = format!("remove cached vectors of {} texts", slice.len());
+            let write = move |connection: &Connection| remove(connection, &tenant, &slice);
+            removed += self.database.write_bulk(attempted, write).await?;
+        }
+        Ok(removed)
+    }
+}
+
+fn find(
+    connection: &Connection,
+    tenant: &TenantId,
+    model: &ModelId,
+    hash: &ContentHash,
+) -> Result<Option<Embedding>, PortError> {
+    let bytes: Option<Vec<u8>> = connection
+        .prepare_cached("SELECT vector FROM embedding_cache WHERE tenant = ?1 AND hash = ?2 AND model = ?3")
+        .and_then(|mut select| {
+            select.query_row((tenant.as_str(), hash.as_str(), model.as_str()), |row| row.get(0)).optional()
+        })
+        .map_err(sql_error)?;
+    // What cannot be read is as good as absent.
+    Ok(bytes.and_then(|bytes| QuantisedVector::from_bytes(&bytes)).map(|vector| vector.to_embedding()))
+}
+
+fn store(
+    connection: &Connection,
+    tenant: &TenantId,
+    model: &ModelId,
+    hash: &ContentHash,
+    bytes: &[u8],
+) -> Result<(), PortError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO embedding_cache (tenant, hash, model, vector) VALUES (?1, ?2, ?3, ?4) \
+             ON CONFLICT (tenant, hash, model) DO UPDATE SET vector = excluded.vector",
+        )
+        .and_then(|mut upsert| upsert.execute((tenant.as_str(), hash.as_str(), model.as_str(), bytes)))
+        .map(drop)
+        .map_err(sql_error)
+}
+
+/// Ids are handed out in order, so the difference to the last one bounds the number of newer rows.
+fn drop_oldest(connection: &Connection, rows_max: u64) -> Result<(), PortError> {
+    connection
+        .prepare_cached(
+            "DELETE FROM embedding_cache WHERE id IN (SELECT id FROM embedding_cache \
+             WHERE id <= (SELECT max(id) FROM embedding_cache) - ?1 ORDER BY id LIMIT ?2)",
+        )
+        .and_then(|mut delete| delete.execute((rows_max, DROP_SLICE)))
+        .map(drop)
+        .map_err(sql_error)
+}
+
+fn remove(connection: &Connection, tenant: &TenantId, hashes: &[ContentHash]) -> Result<u64, PortError> {
+    let mut delete = connection
+        .prepare_cached("DELETE FROM embedding_cache WHERE tenant = ?1 AND hash = ?2")
+        .map_err(sql_error)?;
+    let mut removed = 0;
+    for hash in hashes {
+        removed += delete.execute((tenant.as_str(), hash.as_str())).map_err(sql_error)? as u64;
+    }
+    Ok(removed)
+}

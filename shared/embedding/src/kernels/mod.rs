@@ -1,0 +1,28 @@
+//! The arithmetic of the forward pass: a few loops that take nearly all the time, each compiled for several
+//! instruction sets and chosen at run time. Shapes and weights come from `model`; nothing here knows about texts.
+//!
+//! Every kernel has one portable body in plain Rust, which the compiler vectorises for AVX-512, AVX2 and NEON; the
+//! two that matter most (`linear`, `attention`) also have a version in AVX-512 VNNI instructions, about ten times as
+//! fast. The `archmage` crate proves at run time that the processor has the instructions, so that no `unsafe` is
+//! needed here.
+
+mod attention;
+#[cfg(target_arch = "x86_64")]
+mod attention_avx512;
+mod linear;
+#[cfg(target_arch = "x86_64")]
+mod linear_avx2;
+#[cfg(target_arch = "x86_64")]
+mod linear_avx512;
+mod rows;
+#[cfg(target_arch = "x86_64")]
+mod rows_avx512;
+
+pub(crate) use attention::{AttentionScratch, attend};
+pub(crate) use linear::{Linear, Then, apply};
+pub(crate) use rows::{QuantizedRows, add_embedding, normalize_rows, pool};
+
+/// Which of the compiled versions this processor runs; for reports.
+pub(crate) fn instruction_set() -> &'static str {
+    linear::instruction_set()
+}

@@ -1,0 +1,139 @@
+//! How soon one long document is searchable, as text and as PDF, and how that compares with the Python way on the
+//! same files in the same run. Times are seen from the client, by polling, so they are late by up to 5 ms.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use bytes::Bytes;
+use clap::Args;
+
+use crate::client::{Client, Upload};
+use crate::command_line::Setup;
+use crate::document_pdf::pdf;
+use crate::generated_text::TextGenerator;
+use crate::python_way::{PythonPipeline, PythonWay};
+use crate::report::{Table, note, seconds, times};
+
+const COLLECTION: &str = "pipeline";
+const READY_TIMEOUT: Duration = Duration::from_secs(1800);
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Size of the text in bytes; the default gives about 1,000 chunks.
+    #[arg(long, default_value_t = 900_000)]
+    document_bytes: usize,
+}
+
+/// One document's way through Millrace.
+#[derive(Debug)]
+struct Passage {
+    acknowledged: f64,
+    by_words: f64,
+    ready: f64,
+    chunks: u64,
+}
+
+impl Passage {
+    fn embedding_seconds(&self) -> f64 {
+        self.ready - self.by_words
+    }
+
+    fn chunks_per_second(&self) -> f64 {
+        self.chunks as f64 / self.embedding_seconds()
+    }
+}
+
+pub(crate) async fn run(setup: &Setup, options: &Options) -> Result<()> {
+    let binary = setup.binary()?;
+    let python = setup.python().await?;
+    let folder = tempfile::tempdir().context("make a folder for the documents")?;
+    let text = TextGenerator::new(2).document(options.document_bytes);
+    let documents = [
+        ("text", "document.txt", "text/plain; charset=utf-8", Bytes::from(text.clone())),
+        ("PDF", "document.pdf", "application/pdf", Bytes::from(pdf(&text))),
+    ];
+    for (kind, filename, media_type, content) in documents {
+        let path = folder.path().join(filename);
+        std::fs::write(&path, &content).with_context(|| format!("write {}", path.display()))?;
+        // A server of its own each time, so that no cache of embeddings helps the second document.
+        let server = binary.start().await?;
+        let upload = Upload { filename: filename.to_owned(), media_type, content };
+        let ours = passage(&server.client, &upload).await?;
+        drop(server);
+        let theirs = python_passage(python.as_ref(), &path).await?;
+        let title = format!("Pipeline: {} of {} bytes, {} chunks", kind, upload.content.len(), ours.chunks);
+        table(title, &ours, theirs.as_ref(), text.len() as f64).print();
+    }
+    Ok(())
+}
+
+async fn passage(client: &Client, upload: &Upload) -> Result<Passage> {
+    // The first inference loads the model; a server that has run for a while has done so.
+    let warm_up =
+        client.upload(COLLECTION, &Upload::text("warm-up.txt", "The first one warms the model.")).await?;
+    client.wait_until(&warm_up.document_id, READY_TIMEOUT, |status| status.is_ready()).await?;
+    note(&format!("ingesting {}", upload.filename));
+    let begun = Instant::now();
+    let id = client.upload(COLLECTION, upload).await?.document_id;
+    let acknowledged = begun.elapsed().as_secs_f64();
+    client.wait_until(&id, READY_TIMEOUT, |status| status.is_searchable_by_words()).await?;
+    let by_words = begun.elapsed().as_secs_f64();
+    let status = client.wait_until(&id, READY_TIMEOUT, |status| status.is_ready()).await?;
+    Ok(Passage { acknowledged, by_words, ready: begun.elapsed().as_secs_f64(), chunks: status.chunks() })
+}
+
+async fn python_passage(python: Option<&PythonWay>, path: &Path) -> Result<Option<PythonPipeline>> {
+    match python {
+        Some(python) => python.pipeline(path).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Chunks differ in size between the two, so the rate is given in text, too.
+fn table(title: String, ours: &Passage, theirs: Option<&PythonPipeline>, text_bytes: f64) -> Table {
+    let mut table = Table::new(title, &["stage", "Millrace", "the Python way", "Python / Millrace"]);
+    let mut less_is_better = |stage: &str, ours: f64, theirs: Option<f64>| {
+        let shown = theirs.map_or_else(|| "-".to_owned(), seconds);
+        table.row([
+            stage.to_owned(),
+            seconds(ours),
+            shown,
+            theirs.map_or_else(dash, |theirs| times(theirs, ours)),
+        ]);
+    };
+    less_is_better("acknowledged (Python: all done)", ours.acknowledged, theirs.map(|it| it.seconds.total()));
+    less_is_better(
+        "searchable by words (Python: text extracted and split)",
+        ours.by_words,
+        theirs.map(|it| it.seconds.before_embedding()),
+    );
+    less_is_better(
+        "words to meaning (Python: embed)",
+        ours.embedding_seconds(),
+        theirs.map(|it| it.seconds.embed),
+    );
+    less_is_better("upload to ready", ours.ready, theirs.map(|it| it.seconds.total()));
+    let mut more_is_better = |stage: &str, ours: f64, theirs: Option<f64>| {
+        let shown = theirs.map_or_else(dash, |theirs| format!("{theirs:.1}"));
+        let ratio = theirs.map_or_else(dash, |theirs| format!("{} (Millrace / Python)", times(ours, theirs)));
+        table.row([stage.to_owned(), format!("{ours:.1}"), shown, ratio]);
+    };
+    more_is_better(
+        "chunks embedded a second",
+        ours.chunks_per_second(),
+        theirs.map(|it| it.chunks_per_second),
+    );
+    more_is_better(
+        "kB of text embedded a second",
+        text_bytes / ours.embedding_seconds() / 1000.0,
+        theirs.map(|it| it.text_bytes as f64 / it.seconds.embed / 1000.0),
+    );
+    let chunks = theirs.map_or_else(dash, |it| it.chunks.to_string());
+    table.row(["chunks".to_owned(), ours.chunks.to_string(), chunks, dash()]);
+    table
+}
+
+fn dash() -> String {
+    "-".to_owned()
+}
