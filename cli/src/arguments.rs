@@ -13,7 +13,7 @@ use crate::serve::ServeArguments;
 
 /// Makes documents searchable: runs the server, uploads to it and searches it.
 #[derive(Debug, Parser)]
-#[command(name = "millrace", version, about, after_help = EXIT_CODES_HELP, propagate_version = true)]
+#[command(name = "millrace", version, about, after_help = EXIT_CODES_HELP)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) client: ClientOptions,
@@ -57,7 +57,7 @@ pub(crate) enum Command {
     Keys(KeysArguments),
     /// Upload files and folders and wait until they are ready.
     ///
-    /// Running the same command again resumes: what is there is not uploaded a second time, what failed for a reason
+    /// Running the same command again resumes: what is there is not added a second time, what failed for a reason
     /// that may pass is tried again.
     Upload(UploadArguments),
     /// Show how far documents are.
@@ -181,7 +181,7 @@ pub(crate) struct SearchArguments {
     /// What to look for.
     #[arg(required = true, value_name = "QUERY")]
     pub(crate) query: Vec<String>,
-    /// Only in this collection.
+    /// The collection to search; without it, `default`.
     #[arg(long, short, value_name = "NAME")]
     pub(crate) collection: Option<String>,
     /// Only in this document. May be repeated.

@@ -16,10 +16,15 @@ use clap::Parser as _;
 
 use arguments::{Arguments, ClientOptions, Command};
 use exit_code::ExitCode;
+use millrace_extraction::{EXTRACTION_CHILD_ARG, run_extraction_child};
 use output::{Console, Environment};
 use session::Session;
 
 fn main() -> process::ExitCode {
+    // A parser's child is this very program; it must not read the command line as a person's.
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == EXTRACTION_CHILD_ARG) {
+        return run_extraction_child();
+    }
     let arguments = Arguments::parse();
     logging::start(&arguments);
     let console = Console::new(&Environment::read(), arguments.client.json, arguments.client.quiet);
@@ -41,7 +46,7 @@ async fn dispatch(arguments: Arguments, console: &Console) -> anyhow::Result<Exi
     match arguments.command {
         // The server ends by itself on a signal, after it has put its work down.
         Command::Serve(serve) => serve::run(serve).await.map(|()| ExitCode::Done),
-        Command::Keys(keys) => commands::keys::run(keys).await.map(|()| ExitCode::Done),
+        Command::Keys(keys) => commands::keys::run(keys, console).await.map(|()| ExitCode::Done),
         command => {
             tokio::select! {
                 outcome = run_client(arguments.client, command, console) => outcome,

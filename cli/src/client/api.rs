@@ -1,6 +1,8 @@
 //! One method for each route that the commands use: builds the call, reads the answer.
 //! Repetition and time limits are the transport's; what an answer means for the user is the command's.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http::header::{CONTENT_TYPE, DATE, ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH};
@@ -20,6 +22,10 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const X_FILENAME: HeaderName = HeaderName::from_static("x-filename");
 const X_METADATA: HeaderName = HeaderName::from_static("x-metadata");
+
+/// How often to ask again while the server says that something else must end first.
+const CONFLICTS_MAX: u32 = 40;
+const CONFLICT_PAUSE: Duration = Duration::from_millis(500);
 
 /// Which server, and as whom.
 #[derive(Debug, Clone)]
@@ -138,8 +144,7 @@ impl Client {
         };
         call.headers = upload_headers(&upload);
         call.content = Content::File(upload.content);
-        let response = self.transport.send(&call).await?;
-        let response = self.transport.expect_success(response).await?;
+        let response = self.answer_to(&call).await?;
         let replayed = flag(response.headers(), &IDEMPOTENCY_REPLAYED);
         let answered_at = date(response.headers());
         let text = self.text(response).await?;
@@ -209,8 +214,7 @@ impl Client {
     pub(crate) async fn content(&self, document_id: &str) -> Result<Response<Incoming>, ClientError> {
         let mut call = Call::new(Method::GET, self.document_part(document_id, "content", &[]));
         call.headers.insert(http::header::ACCEPT, HeaderValue::from_static("*/*"));
-        let response = self.transport.send(&call).await?;
-        self.transport.expect_success(response).await
+        self.answer_to(&call).await
     }
 
     /// The next part of a body that `content` began.
@@ -280,9 +284,24 @@ impl Client {
     }
 
     async fn order(&self, call: Call) -> Result<String, ClientError> {
-        let response = self.transport.send(&call).await?;
-        let response = self.transport.expect_success(response).await?;
+        let response = self.answer_to(&call).await?;
         self.text(response).await
+    }
+
+    /// The answer of a call that succeeded. A conflict that passes by itself, such as the same upload under way or
+    /// leftovers still being purged, is waited out.
+    async fn answer_to(&self, call: &Call) -> Result<Response<Incoming>, ClientError> {
+        let mut conflicts = 0;
+        loop {
+            let response = self.transport.send(call).await?;
+            match self.transport.expect_success(response).await {
+                Err(error) if is_passing_conflict(&error) && conflicts < CONFLICTS_MAX => {
+                    conflicts += 1;
+                    tokio::time::sleep(CONFLICT_PAUSE).await;
+                }
+                outcome => return outcome,
+            }
+        }
     }
 
     async fn text(&self, response: Response<Incoming>) -> Result<String, ClientError> {
@@ -335,6 +354,10 @@ fn ascii_json(object: &Map<String, Value>) -> String {
         }
     }
     text
+}
+
+fn is_passing_conflict(error: &ClientError) -> bool {
+    error.problem().is_some_and(|problem| problem.status == 409 && problem.retryable == Some(true))
 }
 
 fn flag(headers: &HeaderMap, name: &HeaderName) -> Option<bool> {

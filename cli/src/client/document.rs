@@ -169,6 +169,8 @@ pub(crate) struct Hit {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 pub(crate) struct SearchAnswer {
     pub(crate) hits: Vec<Hit>,
+    /// Whether meaning counted; if not, the embedder was out of reach and only words did.
+    pub(crate) by_meaning: Option<bool>,
 }
 
 /// Counts by collection.

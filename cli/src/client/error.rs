@@ -73,11 +73,12 @@ impl ClientError {
         self.problem().map(|problem| problem.status)
     }
 
-    /// Whether the next document would meet the same: no server, or no permission.
+    /// Whether the next document would meet the same: no server, or no valid key. A 403 may be a firewall's verdict on one
+    /// content.
     pub(crate) fn concerns_every_document(&self) -> bool {
         match self {
             Self::Unreachable { .. } => true,
-            Self::Refused(problem) => matches!(problem.status, 401 | 403),
+            Self::Refused(problem) => problem.status == 401,
             _ => false,
         }
     }

@@ -29,7 +29,7 @@ pub(crate) enum Obstacle {
         /// Whether any earlier call of this run got through.
         reached_before: bool,
     },
-    /// The request may or may not have been carried out: connection lost, 502, 504.
+    /// The request may or may not have been carried out: connection lost, 408, 502, 504.
     OutcomeUnknown,
 }
 
@@ -58,7 +58,9 @@ pub(crate) fn obstacle_in(status: StatusCode, headers: &HeaderMap, now: DateTime
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
             Some(Obstacle::Busy { retry_after: retry_after(headers, now) })
         }
-        StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => Some(Obstacle::OutcomeUnknown),
+        StatusCode::REQUEST_TIMEOUT | StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => {
+            Some(Obstacle::OutcomeUnknown)
+        }
         _ => None,
     }
 }

@@ -199,7 +199,9 @@ impl Transport {
             Err(ClientError::Unreachable { source, .. }) if is_temporary(source.as_ref()) => {
                 Some(Obstacle::NotConnected { reached_before: self.reached.load(Ordering::Relaxed) })
             }
-            Err(ClientError::Broken { .. }) => Some(Obstacle::OutcomeUnknown),
+            Err(ClientError::Broken { source, .. }) if is_temporary(source.as_ref()) => {
+                Some(Obstacle::OutcomeUnknown)
+            }
             Err(_) => None,
         }
     }
@@ -218,14 +220,16 @@ fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(seconds, 0).unwrap_or(DateTime::UNIX_EPOCH)
 }
 
-/// A certificate that is not accepted now is not accepted in a second.
+/// A certificate that is not accepted now is not accepted in a second, and what does not speak HTTP will not learn it.
 fn is_temporary(error: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(current) = cause {
-        let tls = current.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref()).is_some_and(|inner| {
-            matches!(inner.downcast_ref::<rustls::Error>(), Some(rustls::Error::InvalidCertificate(_)))
-        });
-        if tls {
+        let is_certificate =
+            current.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref()).is_some_and(|inner| {
+                matches!(inner.downcast_ref::<rustls::Error>(), Some(rustls::Error::InvalidCertificate(_)))
+            });
+        let is_not_http = current.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse);
+        if is_certificate || is_not_http {
             return false;
         }
         cause = current.source();

@@ -23,6 +23,9 @@ pub(crate) async fn run(session: &Session<'_>, arguments: SearchArguments) -> an
         console.line(&answer.text)?;
         return Ok(ExitCode::Done);
     }
+    if answer.value.by_meaning == Some(false) {
+        console.note("searched by words only; the server's embedder is out of reach");
+    }
     if answer.value.hits.is_empty() {
         console.note("nothing found");
     }

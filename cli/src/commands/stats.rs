@@ -35,9 +35,10 @@ fn table(stats: &Stats) -> Table {
             .filter(|&(_, &count)| count > 0)
             .map(|(state, count)| format!("{count} {state}"))
             .collect();
+        let there = collection.documents.iter().filter(|&(state, _)| state != "deleted");
         table.row([
             collection.collection.clone(),
-            collection.documents.values().sum::<u64>().to_string(),
+            there.map(|(_, count)| count).sum::<u64>().to_string(),
             collection.chunks.to_string(),
             bytes_text(collection.bytes),
             states.join(", "),
@@ -54,12 +55,12 @@ mod tests {
     #[test]
     fn a_collection_counts_its_documents_by_state() {
         let stats: Stats = serde_json::from_value(serde_json::json!({"collections": [
-            {"collection": "legal", "documents": {"ready": 3, "failed": 1, "deleted": 0}, "chunks": 40, "bytes": 2000}
+            {"collection": "legal", "documents": {"ready": 3, "failed": 1, "deleted": 2, "cancelled": 0}, "chunks": 40, "bytes": 2000}
         ]}))
         .unwrap();
         assert_eq!(
             table(&stats).lines(Style::Plain, None)[1],
-            "legal               4      40  2.0 kB  1 failed, 3 ready"
+            "legal               4      40  2.0 kB  2 deleted, 1 failed, 3 ready"
         );
     }
 }

@@ -8,6 +8,8 @@ use super::text::{columns, columns_of, one_line};
 
 const SCORE_CELLS: usize = 10;
 const SNIPPET_LINES_MAX: usize = 4;
+/// What wrapping leaves empty at the end of a line, about.
+const RAGGED_COLUMNS: usize = 6;
 const INDENT: &str = "   ";
 /// Words that are in every text; emphasised only if the query has no others.
 const STOP_WORDS: [&str; 31] = [
@@ -68,7 +70,7 @@ fn snippet(text: &str, stems: &[String], style: Style, width: usize) -> Vec<Stri
     let text = one_line(text);
     let pieces: Vec<Piece<'_>> =
         text.split(' ').filter(|word| !word.is_empty()).map(|word| Piece::new(word, stems)).collect();
-    let window = best_window(&pieces, width * SNIPPET_LINES_MAX);
+    let window = best_window(&pieces, width.saturating_sub(RAGGED_COLUMNS) * SNIPPET_LINES_MAX);
     let (cut_before, cut_after) = (window.start > 0, window.end < pieces.len());
     let mut lines = Vec::new();
     let (mut line, mut used) = (String::new(), 0);

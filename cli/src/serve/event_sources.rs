@@ -125,7 +125,7 @@ fn queue_pollers(node: &Node) -> Vec<QueuePoller> {
 }
 
 /// The stream: batches of new events, in order, to the relay; on a failure again from the first that failed.
-async fn relay(journal: JournalStream, publish: PublishEvents) {
+async fn relay(journal: Arc<JournalStream>, publish: PublishEvents) {
     loop {
         if let Err(error) = relay_once(&journal, &publish).await {
             tracing::error!(%error, "stream stands still, trying again");

@@ -12,7 +12,7 @@ use axum::Router;
 use millrace_adapters_local::{
     DataFolder, Database, EventPattern, FsBlobStore, JournalStream, LocalEventBus, Publications, Rule,
     SqliteEmbeddingCache, SqliteEventStore, SqliteJobLedger, SqliteJobQueue, SqliteReadModel,
-    SqliteSearchIndex, SqliteSettings, SystemClock, SystemIdGenerator,
+    SqliteSearchIndex, SqliteSettings, SystemClock, SystemIdGenerator, WorkerPool,
 };
 use millrace_api::{AlwaysTenant, ApiContext, ApiKeyAuthenticator, ApiPorts, ApiSettings, Authenticator};
 use millrace_application::{
@@ -32,6 +32,9 @@ use super::embedder::{EmbedderChoice, choose_embedder};
 const BATCH_SIZE: usize = 64;
 /// Vectors kept for texts that come again: about 400 bytes each.
 const CACHED_VECTORS_MAX: u64 = 1_000_000;
+
+/// Threads that wait for the disk: their syncs share the file system's commits.
+const DISK_THREADS: usize = 8;
 
 /// What a node is built from.
 #[derive(Debug)]
@@ -70,7 +73,7 @@ pub(crate) struct Node {
     pub(crate) embedding_threads: NonZeroUsize,
     pub(crate) queue: Arc<dyn JobQueue>,
     pub(crate) consumer: Arc<dyn JobConsumer>,
-    pub(crate) journal: JournalStream,
+    pub(crate) journal: Arc<JournalStream>,
     pub(crate) ingest: IngestDocument,
     pub(crate) embed: EmbedChunks,
     pub(crate) purges: Purges,
@@ -84,7 +87,7 @@ pub(crate) struct Node {
 /// The adapters, opened.
 struct Adapters {
     store: Arc<SqliteEventStore>,
-    journal: JournalStream,
+    journal: Arc<JournalStream>,
     queue: Arc<SqliteJobQueue>,
     ledger: Arc<SqliteJobLedger>,
     bus: Arc<LocalEventBus>,
@@ -112,23 +115,28 @@ impl Adapters {
         // The folder's lock proves that no worker of an earlier process lives: what they held is free at once.
         queue.return_in_flight().await.context("return the messages of an earlier process")?;
         ledger.release_all().await.context("release the claims of an earlier process")?;
+        let disk = WorkerPool::start("millrace-disk", DISK_THREADS).context("start threads for the disk")?;
         let rules = SUBSCRIPTIONS.map(|subscription| Rule {
             subscriber: subscription.queue,
             pattern: EventPattern::Prefix(subscription.event_type_prefix.into()),
         });
         Ok(Self {
-            journal: JournalStream::new(database.clone(), &store),
+            journal: Arc::new(JournalStream::new(database.clone(), &store)),
             bus: Arc::new(LocalEventBus::new(queue.clone(), &rules)),
             views: Arc::new(SqliteReadModel::new(database.clone())),
             settings: Arc::new(SqliteSettings::new(database.clone())),
             cache: Arc::new(SqliteEmbeddingCache::new(database.clone(), CACHED_VECTORS_MAX)),
             index: Arc::new(SqliteSearchIndex::open(database, publications).await.context("open the index")?),
-            blobs: Arc::new(FsBlobStore::open(&folder.blobs()).context("open the blob folder")?),
+            blobs: Arc::new(
+                FsBlobStore::open(folder.blobs(), clock.clone(), disk)
+                    .await
+                    .context("open the blob folder")?,
+            ),
             store,
             queue,
             ledger,
             clock,
-            ids: Arc::new(SystemIdGenerator::default()),
+            ids: Arc::new(SystemIdGenerator),
         })
     }
 }
@@ -154,7 +162,7 @@ impl Node {
             steps: steps.clone(),
             fail: fail.clone(),
             blobs: adapters.blobs.clone(),
-            extractor: Arc::new(extractor(&settings)?),
+            extractor: Arc::new(extractor(&settings)),
             tokenizer,
             index: adapters.index.clone(),
             ids: adapters.ids.clone(),
@@ -218,10 +226,10 @@ fn purges(adapters: &Adapters, documents: &Documents, steps: &Steps) -> Purges {
 }
 
 /// Parsers run in children of this very binary.
-fn extractor(settings: &NodeSettings) -> anyhow::Result<ProcessTextExtractor> {
+fn extractor(settings: &NodeSettings) -> ProcessTextExtractor {
     let limits =
         ExtractionLimits { input_bytes_max: settings.upload_bytes_max, ..ExtractionLimits::default() };
-    ProcessTextExtractor::of_current_program(limits).context("find the program to run parsers in")
+    ProcessTextExtractor::new(limits)
 }
 
 fn router(settings: &NodeSettings, adapters: &Adapters, embedder: Arc<dyn Embedder>) -> Router {

@@ -30,6 +30,45 @@ async fn a_busy_server_is_asked_again_after_the_time_it_names() {
 }
 
 #[tokio::test]
+async fn a_conflict_that_passes_is_waited_out_and_another_is_told() {
+    let server = StandIn::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.txt"), "alpha").unwrap();
+    let passing = r#"{"title":"Request is in progress","status":409,"retryable":true}"#;
+    server.answer_once(Method::POST, "/v1/documents", 409, &[], passing);
+    run(&server.url, folder.path(), &["upload", "a.txt", "--no-wait"]).await.expect_code(0);
+    assert_eq!(server.asked(&Method::POST, "/v1/documents").len(), 2);
+
+    let lasting = r#"{"title":"Not possible in this state","status":409,"retryable":false}"#;
+    server.answer_once(Method::POST, "/v1/documents/", 409, &[], lasting);
+    let ran = run(&server.url, folder.path(), &["cancel", &server.id_of("a.txt")]).await.expect_code(6);
+    assert!(ran.stderr.contains("Not possible in this state (409)"), "{}", ran.stderr);
+    assert_eq!(server.asked(&Method::POST, "/cancel").len(), 1);
+}
+
+#[tokio::test]
+async fn what_does_not_speak_http_is_asked_once() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let accepted = tokio::spawn(async move {
+        let mut connections = 0;
+        while let Ok((mut stream, _)) = listener.accept().await {
+            connections += 1;
+            tokio::io::AsyncReadExt::read(&mut stream, &mut [0; 1024]).await.unwrap();
+            tokio::io::AsyncWriteExt::write_all(&mut stream, b"220 mail.example ready\r\n").await.unwrap();
+            if connections > 1 {
+                break;
+            }
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let ran = run(&url, folder.path(), &["stats"]).await.expect_code(4);
+    assert!(ran.stderr.contains(&format!("the connection to {url} broke")), "{}", ran.stderr);
+    assert!(!accepted.is_finished(), "a second connection was made");
+    accepted.abort();
+}
+
+#[tokio::test]
 async fn a_server_that_stays_busy_is_unavailable() {
     let server = StandIn::start().await;
     let folder = tempfile::tempdir().unwrap();

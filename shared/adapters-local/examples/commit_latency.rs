@@ -15,7 +15,8 @@ use millrace_adapters_local::{
 };
 use millrace_domain::QueueName;
 use millrace_ports::{
-    EmbeddingCache, EventBus, EventStore, JobConsumer, JobQueue, OutgoingMessage, QueuePolicy, ReadModel, Receipt,
+    EmbeddingCache, EventBus, EventStore, JobConsumer, JobQueue, OutgoingMessage, QueuePolicy, ReadModel,
+    Receipt,
 };
 use millrace_test_support::Story;
 use millrace_test_support::builders::{hash, model, tenant};
@@ -153,17 +154,21 @@ async fn work(node: Arc<Node>, queue: QueueName) {
     }
 }
 
-async fn bulk(node: Arc<Node>, first: u64) {
+async fn bulk(node: Arc<Node>, first: u64, slices_per_second: Option<u32>) {
     let mut number = first;
+    let mut ticks = slices_per_second.map(|slices| tokio::time::interval(Duration::from_secs(1) / slices));
     while !node.stopped.load(Ordering::Relaxed) {
         let vectors: Vec<_> = (0..200).map(|n| (hash(number + n), unit_vector(n, 384))).collect();
         number += 200;
         node.cache.put(&tenant("acme"), &model("test"), &vectors).await.unwrap();
+        if let Some(ticks) = &mut ticks {
+            ticks.tick().await;
+        }
         node.bulk_rows.fetch_add(200, Ordering::Relaxed);
     }
 }
 
-async fn under_load(node: &Arc<Node>, seconds: u32, bulk_writers: u64) {
+async fn under_load(node: &Arc<Node>, seconds: u32, bulk_writers: u64, slices_per_second: Option<u32>) {
     node.stopped.store(false, Ordering::Relaxed);
     node.bulk_rows.store(0, Ordering::Relaxed);
     let mut others = vec![
@@ -171,7 +176,8 @@ async fn under_load(node: &Arc<Node>, seconds: u32, bulk_writers: u64) {
         tokio::spawn(work(Arc::clone(node), QueueName::Projector)),
         tokio::spawn(work(Arc::clone(node), QueueName::Ingest)),
     ];
-    others.extend((0..bulk_writers).map(|n| tokio::spawn(bulk(Arc::clone(node), n << 40))));
+    others
+        .extend((0..bulk_writers).map(|n| tokio::spawn(bulk(Arc::clone(node), n << 40, slices_per_second))));
     let times = upload_steadily(node, seconds).await;
     node.stopped.store(true, Ordering::Relaxed);
     join_all(others).await.into_iter().for_each(|done| done.unwrap());
@@ -224,7 +230,8 @@ async fn main() {
     let node = open(Database::open(&folder.path().join("measured.db")).unwrap());
     saturate(&node, 1, 500).await;
     saturate(&node, 64, 300).await;
-    under_load(&node, seconds, 0).await;
-    under_load(&node, seconds, 2).await;
+    under_load(&node, seconds, 0, None).await;
+    under_load(&node, seconds, 2, Some(10)).await;
+    under_load(&node, seconds, 2, None).await;
     backlog(&node).await;
 }

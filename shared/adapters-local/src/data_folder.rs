@@ -62,7 +62,12 @@ impl DataFolder {
 
     /// Where the database lies.
     pub fn database(&self) -> PathBuf {
-        self.path.join("millrace.db")
+        Self::database_in(&self.path)
+    }
+
+    /// Where the database of a folder lies, for whoever adds a setting beside a running node.
+    pub fn database_in(path: &Path) -> PathBuf {
+        path.join("millrace.db")
     }
 
     /// The folder under which contents lie.

@@ -1,8 +1,8 @@
 //! How a document's head lies in the `heads` table. One codec for everybody who reads or writes that row.
 
 use millrace_domain::{
-    CollectionName, DocumentHead, DocumentId, DocumentKey, Generation, Publication, Status, TenantId, Timestamp,
-    UploadId, Version,
+    CollectionName, DocumentHead, DocumentId, DocumentKey, Generation, Publication, Status, TenantId,
+    Timestamp, UploadId, Version,
 };
 use millrace_ports::PortError;
 use rusqlite::{Connection, Row};
@@ -98,7 +98,8 @@ mod tests {
     use crate::database::read_row;
 
     fn only_head(connection: &Connection) -> Result<Option<(DocumentKey, DocumentHead)>, PortError> {
-        let mut select = connection.prepare(&format!("SELECT {HEAD_COLUMNS} FROM heads")).map_err(sql_error)?;
+        let mut select =
+            connection.prepare(&format!("SELECT {HEAD_COLUMNS} FROM heads")).map_err(sql_error)?;
         read_row(&mut select, [], read_head)
     }
 

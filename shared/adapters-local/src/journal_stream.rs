@@ -99,7 +99,9 @@ fn read_after_cursor(
 ) -> Result<Vec<(i64, EventEnvelope)>, PortError> {
     let after = cursor_of(connection, consumer)?;
     let mut select = connection
-        .prepare_cached("SELECT position, envelope FROM events WHERE position > ?1 ORDER BY position LIMIT ?2")
+        .prepare_cached(
+            "SELECT position, envelope FROM events WHERE position > ?1 ORDER BY position LIMIT ?2",
+        )
         .map_err(sql_error)?;
     let mut rows = select.query((after, limit)).map_err(sql_error)?;
     let mut events = Vec::new();

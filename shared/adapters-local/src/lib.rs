@@ -1,11 +1,14 @@
 //! The ports on one machine: durable, without any service beside the process. Lists and re-exports only.
 
+mod blob_files;
 mod data_folder;
 mod database;
+mod fs_blob_store;
 mod head_row;
 mod journal_stream;
 mod ledger_row;
 mod local_event_bus;
+mod memory_blob_store;
 mod publications;
 mod quantised_vector;
 mod queue;
@@ -22,8 +25,10 @@ mod worker_pool;
 
 pub use data_folder::DataFolder;
 pub use database::{Database, DatabaseOptions, FORMAT_VERSION, corrupt, sql_error};
+pub use fs_blob_store::FsBlobStore;
 pub use journal_stream::JournalStream;
 pub use local_event_bus::{EventPattern, LocalEventBus, Rule};
+pub use memory_blob_store::MemoryBlobStore;
 pub use publications::Publications;
 pub use quantised_vector::QuantisedVector;
 pub use queue::SqliteJobQueue;

@@ -131,3 +131,25 @@ fn remove(connection: &Connection, tenant: &TenantId, hashes: &[ContentHash]) ->
     }
     Ok(removed)
 }
+
+#[cfg(test)]
+mod tests {
+    use millrace_test_support::builders::{hash, model, tenant};
+    use millrace_test_support::embedding_cache_suite::unit_vector;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_oldest_are_dropped_when_there_are_too_many() {
+        let cache = SqliteEmbeddingCache::new(Database::open_in_memory().unwrap(), 500);
+        let (tenant, model) = (tenant("acme"), model("test"));
+        for number in 0..20 {
+            let vectors: Vec<_> = (0..50).map(|n| (hash(number * 50 + n), unit_vector(n, 8))).collect();
+            cache.put(&tenant, &model, &vectors).await.unwrap();
+        }
+        let hashes: Vec<_> = (0..1_000).map(hash).collect();
+        let found = cache.get(&tenant, &model, &hashes).await.unwrap();
+        let held: Vec<bool> = found.iter().map(Option::is_some).collect();
+        assert_eq!(held, [[false; 500], [true; 500]].concat());
+    }
+}

@@ -6,9 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use millrace_domain::{Document, DocumentHead, DocumentKey, EventEnvelope, Timestamp, Version};
-use millrace_ports::{
-    APPEND_EVENTS_MAX, Append, ErrorKind, EventStore, History, PortError,
-};
+use millrace_ports::{APPEND_EVENTS_MAX, Append, ErrorKind, EventStore, History, PortError};
 use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::watch;
 
@@ -54,9 +52,8 @@ impl EventStore for SqliteEventStore {
         if let Err(rule) = check(&append) {
             return Err(PortError::caused(ErrorKind::Invalid, attempted, rule));
         }
-        let rows = EventRows::encode(&append).map_err(|error| {
-            PortError::caused(ErrorKind::Invalid, attempted.clone(), error)
-        })?;
+        let rows = EventRows::encode(&append)
+            .map_err(|error| PortError::caused(ErrorKind::Invalid, attempted.clone(), error))?;
         let (publications, appended) = (Arc::clone(&self.publications), Arc::clone(&self.appended));
         let (key, head) = (append.key.clone(), append.head.clone());
         let after_commit = move |position: &i64| {
@@ -84,7 +81,9 @@ impl EventStore for SqliteEventStore {
         let key = key.clone();
         let attempted = format!("read events of document {}", key.document_id);
         let limit = limit.min(READ_EVENTS_MAX);
-        self.database.read(attempted, move |connection| read_events(connection, &key, after, Some(limit))).await
+        self.database
+            .read(attempted, move |connection| read_events(connection, &key, after, Some(limit)))
+            .await
     }
 
     async fn heads(&self, keys: &[DocumentKey]) -> Result<Vec<Option<DocumentHead>>, PortError> {
@@ -127,7 +126,8 @@ fn check(append: &Append) -> Result<(), &'static str> {
         return Err("an append has 1 to 10 events");
     }
     let first = append.expected.get() + 1;
-    let in_order = append.events.iter().zip(first..).all(|(event, sequence)| event.sequence.get() == sequence);
+    let in_order =
+        append.events.iter().zip(first..).all(|(event, sequence)| event.sequence.get() == sequence);
     if !in_order {
         return Err("the events of an append follow its expected version without gaps");
     }
@@ -175,7 +175,9 @@ fn write_append(connection: &Connection, append: &Append, rows: &EventRows) -> R
     let position = connection.last_insert_rowid();
     if let Some(state) = &rows.snapshot {
         connection
-            .prepare_cached("INSERT OR REPLACE INTO snapshots (tenant, document, version, state) VALUES (?1, ?2, ?3, ?4)")
+            .prepare_cached(
+                "INSERT OR REPLACE INTO snapshots (tenant, document, version, state) VALUES (?1, ?2, ?3, ?4)",
+            )
             .and_then(|mut replace| replace.execute((tenant, &document, append.head.version.get(), state)))
             .map_err(sql_error)?;
     }

@@ -26,6 +26,23 @@ impl SqliteJobLedger {
     pub fn new(database: Database, clock: Arc<dyn Clock>) -> Self {
         Self { database, clock }
     }
+
+    /// Releases every claim that is held, without counting its attempt. Only for whoever knows that no owner lives any
+    /// more, as a node does that has just locked its data folder: the attempt was cut off by the death of the process
+    /// and says nothing about the step. Gives how many there were.
+    pub async fn release_all(&self) -> Result<u64, PortError> {
+        let write = |connection: &Connection| {
+            connection
+                .execute(
+                    "UPDATE ledger SET owner = NULL, attempt = max(attempt - 1, 0) \
+                     WHERE owner IS NOT NULL AND result IS NULL",
+                    (),
+                )
+                .map(|rows| rows as u64)
+                .map_err(sql_error)
+        };
+        self.database.write("release the claims of dead owners", write).await
+    }
 }
 
 #[async_trait]
@@ -40,7 +57,9 @@ impl JobLedger for SqliteJobLedger {
         let now = self.clock.now();
         let attempted = format!("complete step {}", claim.step.as_str());
         let (claim, result) = (claim.clone(), result.to_owned());
-        self.database.write(attempted, move |connection| complete_claim(connection, &claim, &result, now)).await
+        self.database
+            .write(attempted, move |connection| complete_claim(connection, &claim, &result, now))
+            .await
     }
 
     async fn extend(&self, claim: &Claim, lease_ms: u64) -> Result<Claim, PortError> {
@@ -123,9 +142,7 @@ fn claim(connection: &Connection, request: &ClaimRequest, now: Timestamp) -> Res
     }
     match known.owner {
         // The same request again, its answer having been lost.
-        Some(owner) if owner == request.owner => {
-            store(connection, request, known.attempt, known.memo, now)
-        }
+        Some(owner) if owner == request.owner => store(connection, request, known.attempt, known.memo, now),
         Some(_) if known.expires_at > now => Ok(ClaimOutcome::InProgress { until: known.expires_at }),
         Some(_) | None => store(connection, request, known.attempt + 1, known.memo, now),
     }

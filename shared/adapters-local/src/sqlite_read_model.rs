@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use millrace_domain::{CollectionName, Document, DocumentId, DocumentKey, Status, TenantId};
-use millrace_ports::{DocumentView, ErrorKind, ListQuery, PAGE_LIMIT_MAX, Page, PortError, ReadModel, ViewCount};
+use millrace_ports::{
+    DocumentView, ErrorKind, ListQuery, PAGE_LIMIT_MAX, Page, PortError, ReadModel, ViewCount,
+};
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use crate::database::{Database, corrupt, read_rows, sql_error};
@@ -134,7 +136,11 @@ fn list(connection: &Connection, query: &ListQuery) -> Result<Page, PortError> {
     let select = format!(
         "SELECT document, state FROM views WHERE tenant = :tenant{}{}{}{} ORDER BY document DESC LIMIT :limit",
         if query.collection.is_some() { " AND collection = :collection" } else { "" },
-        if query.status.is_some() { " AND status = :status" } else { " AND status NOT IN ('deleting', 'deleted')" },
+        if query.status.is_some() {
+            " AND status = :status"
+        } else {
+            " AND status NOT IN ('deleting', 'deleted')"
+        },
         if query.label.is_some() { " AND label = :label" } else { "" },
         if query.after.is_some() { " AND document < :after" } else { "" },
     );

@@ -50,7 +50,8 @@ pub async fn fill(
         left -= count;
         let document_id = DocumentId::new(random.uuid());
         let key = DocumentKey { tenant_id: corpus.tenant_id.clone(), document_id };
-        let target = IndexTarget { key, collection: corpus.collection.clone(), generation: Generation::FIRST };
+        let target =
+            IndexTarget { key, collection: corpus.collection.clone(), generation: Generation::FIRST };
         let filename = format!("{document_id}.txt");
         let document = IndexedDocument { target, filename, metadata: serde_json::Map::new() };
         let chunks: Vec<_> = (0..count).map(|index| random.chunk(index)).collect();
@@ -84,11 +85,8 @@ pub async fn publish(
         PortError::caused(ErrorKind::Invalid, format!("publish document {}", key.document_id), error)
     })?;
     let mut random = Random(key.document_id.as_uuid().as_u64_pair().1);
-    let trace = Trace {
-        correlation_id: CorrelationId::new(random.uuid()),
-        causation_id: None,
-        traceparent: None,
-    };
+    let trace =
+        Trace { correlation_id: CorrelationId::new(random.uuid()), causation_id: None, traceparent: None };
     let time = Timestamp::from_millis(1_700_000_000_000);
     let mut state: Option<Document> = None;
     let mut envelopes = Vec::new();
@@ -144,7 +142,8 @@ fn life(document: &IndexedDocument, chunks: u32) -> Result<Vec<DocumentEvent>, I
         }
         .into(),
         DocumentChunked { generation, chunks, tokens: u64::from(chunks), batch_size: chunks }.into(),
-        ChunksEmbedded { generation, batch: BatchIndex::new(0), chunks, cached: 0, model: model.clone() }.into(),
+        ChunksEmbedded { generation, batch: BatchIndex::new(0), chunks, cached: 0, model: model.clone() }
+            .into(),
         IngestionCompleted { generation, chunks_created: chunks, processing_time_ms: 0, model }.into(),
     ])
 }
@@ -174,7 +173,14 @@ impl Random {
         let start = u64::from(index) * 1_000;
         let text = self.words(CHUNK_WORDS);
         let end = start + text.len() as u64;
-        IndexedChunk { index: ChunkIndex::new(index), page: Some(index / 4 + 1), heading: None, start, end, text }
+        IndexedChunk {
+            index: ChunkIndex::new(index),
+            page: Some(index / 4 + 1),
+            heading: None,
+            start,
+            end,
+            text,
+        }
     }
 
     fn words(&mut self, count: usize) -> String {

@@ -1,6 +1,7 @@
 //! What was acknowledged survives a process that is killed at any instant: a child appends, sends and prints what was
 //! acknowledged, is killed, and its data folder is opened again. A power cut is not tested here, only prepared for
 //! (the log is synced before a commit returns).
+#![expect(clippy::unwrap_used, reason = "in helpers of tests, which the lint does not recognise as such")]
 
 use std::collections::HashMap;
 use std::env;
@@ -10,8 +11,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use millrace_adapters_local::{
-    DataFolder, Database, JournalStream, Publications, SqliteEmbeddingCache, SqliteEventStore, SqliteJobQueue,
-    SystemClock, SystemIdGenerator,
+    DataFolder, Database, JournalStream, Publications, SqliteEmbeddingCache, SqliteEventStore,
+    SqliteJobQueue, SystemClock, SystemIdGenerator,
 };
 use millrace_domain::{DocumentKey, QueueName, Version};
 use millrace_ports::{EmbeddingCache, EventStore, JobConsumer, JobQueue, OutgoingMessage, QueuePolicy};
@@ -149,7 +150,10 @@ async fn check(node: &Node, versions: &HashMap<String, u64>) {
         let history = node.store.load(&key).await.unwrap().expect("an acknowledged document is there");
         let last = history.events.last().map(|event| event.sequence);
         let reached = last.or(history.snapshot.map(|snapshot| snapshot.version)).unwrap();
-        assert!(reached >= Version::new(*version), "{document}: {version} was acknowledged, {reached} is there");
+        assert!(
+            reached >= Version::new(*version),
+            "{document}: {version} was acknowledged, {reached} is there"
+        );
     }
     let stream = JournalStream::new(node.database.clone(), &node.store);
     let mut next: HashMap<_, Version> = HashMap::new();

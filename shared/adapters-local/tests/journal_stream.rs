@@ -1,4 +1,5 @@
 //! What the journal stream promises beside the ports: commit order, durable cursors, waking who waits.
+#![expect(clippy::unwrap_used, reason = "in helpers of tests, which the lint does not recognise as such")]
 
 use std::sync::Arc;
 

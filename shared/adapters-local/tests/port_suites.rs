@@ -1,4 +1,5 @@
 //! Every port suite on both forms of the database: on a file, with its threads, and in memory, as simulations use it.
+#![expect(clippy::unwrap_used, reason = "in helpers of tests, which the lint does not recognise as such")]
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -43,7 +44,11 @@ fn event_store((database, keep): (Database, Keep)) -> EventStoreFixture {
 
 fn job_ledger((database, keep): (Database, Keep)) -> JobLedgerFixture {
     let clock = Arc::new(SimClock::default());
-    JobLedgerFixture { ledger: Arc::new(SqliteJobLedger::new(database, Arc::clone(&clock) as _)), clock, keep }
+    JobLedgerFixture {
+        ledger: Arc::new(SqliteJobLedger::new(database, Arc::clone(&clock) as _)),
+        clock,
+        keep,
+    }
 }
 
 fn queue(database: Database, clock: Arc<SimClock>) -> Arc<SqliteJobQueue> {
@@ -60,7 +65,11 @@ fn job_queue((database, keep): (Database, Keep)) -> JobQueueFixture {
 fn event_bus((database, keep): (Database, Keep)) -> EventBusFixture {
     let queue = queue(database, Arc::new(SimClock::default()));
     let rules: Vec<Rule> = SUITE_RULES.iter().map(|(subscriber, types)| rule(*subscriber, types)).collect();
-    EventBusFixture { bus: Arc::new(LocalEventBus::new(Arc::clone(&queue) as _, &rules)), consumer: queue, keep }
+    EventBusFixture {
+        bus: Arc::new(LocalEventBus::new(Arc::clone(&queue) as _, &rules)),
+        consumer: queue,
+        keep,
+    }
 }
 
 fn rule(subscriber: QueueName, types: &[&str]) -> Rule {

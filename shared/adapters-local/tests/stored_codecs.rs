@@ -1,12 +1,11 @@
 //! What is stored as JSON or bytes reads back equal: snapshots and views, events, cached vectors, settings. The head's
 //! row, receipts and attributes have their properties beside their codecs.
+#![expect(clippy::unwrap_used, reason = "in helpers of tests, which the lint does not recognise as such")]
 
 use std::sync::Arc;
 
 use futures::FutureExt;
-use millrace_adapters_local::{
-    Database, Publications, SqliteEventStore, SqliteReadModel, SqliteSettings,
-};
+use millrace_adapters_local::{Database, Publications, SqliteEventStore, SqliteReadModel, SqliteSettings};
 use millrace_domain::{ContentHash, ModelId};
 use millrace_ports::{ApiKey, ApiKeyStore, Collection, CollectionStore, EventStore, ReadModel};
 use millrace_test_support::strategies::{collection_name, story, tenant_id, timestamp};

@@ -42,7 +42,8 @@ impl<'a> Archive<'a> {
 
     /// Names of the entries that start with a prefix, in alphabetical order.
     pub(crate) fn names_under(&self, prefix: &str) -> Vec<String> {
-        let mut found: Vec<String> = self.names.keys().filter(|name| name.starts_with(prefix)).cloned().collect();
+        let mut found: Vec<String> =
+            self.names.keys().filter(|name| name.starts_with(prefix)).cloned().collect();
         found.sort();
         found
     }
@@ -51,7 +52,8 @@ impl<'a> Archive<'a> {
     pub(crate) fn open_entry(&mut self, name: &str) -> Result<Box<dyn BufRead + '_>, ExtractionError> {
         let stored = self.names.get(&lookup_key(name)).ok_or_else(|| missing(name))?;
         let entry = self.zip.by_name(stored).map_err(|error| from_zip_error(&error, name))?;
-        let counted = Counted { inner: entry, remaining_bytes: &self.remaining_bytes, ratio_max: self.ratio_max };
+        let counted =
+            Counted { inner: entry, remaining_bytes: &self.remaining_bytes, ratio_max: self.ratio_max };
         let mut reader = BufReader::with_capacity(READ_BUFFER_BYTES, counted);
         let head = reader.fill_buf().map_err(|error| from_io_error(&error, name))?;
         if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) {

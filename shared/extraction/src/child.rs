@@ -34,7 +34,8 @@ fn serve_one() -> io::Result<()> {
     let mut input = BufReader::with_capacity(READ_BUFFER_BYTES, io::stdin());
     let request = read_request(&mut input)?;
     limit_this_process(&request)?;
-    let parser = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || parse(&mut input, &request));
+    let parser =
+        std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || parse(&mut input, &request));
     let result = match parser.map(std::thread::JoinHandle::join) {
         Ok(Ok(result)) => result,
         Ok(Err(_panic)) => Err(ExtractionError::Corrupt("the parser panicked".to_owned())),
@@ -66,7 +67,8 @@ fn take_standard_output() -> io::Result<File> {
 fn limit_this_process(request: &Request) -> io::Result<()> {
     let limits = &request.limits;
     let cores = std::thread::available_parallelism().map_or(1, usize::from) as u64;
-    let cpu_seconds = limits.time_ms_max.div_ceil(1000).saturating_mul(cores).saturating_add(CPU_SECONDS_SLACK);
+    let cpu_seconds =
+        limits.time_ms_max.div_ceil(1000).saturating_mul(cores).saturating_add(CPU_SECONDS_SLACK);
     lower(Resource::As, limits.memory_bytes_max)?;
     lower(Resource::Cpu, cpu_seconds)?;
     lower(Resource::Core, 0)?;

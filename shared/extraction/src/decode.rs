@@ -47,7 +47,9 @@ pub(crate) fn utf_16_without_mark(bytes: &[u8]) -> Option<&'static Encoding> {
         _ => return None,
     };
     let (text, had_errors) = encoding.decode_without_bom_handling(sample);
-    let strange = text.chars().filter(|c| (c.is_control() && !c.is_whitespace()) || ('\u{e000}'..='\u{f8ff}').contains(c));
+    let strange = text
+        .chars()
+        .filter(|c| (c.is_control() && !c.is_whitespace()) || ('\u{e000}'..='\u{f8ff}').contains(c));
     // The sample may end inside a surrogate pair, which costs one replacement character.
     let replaced = text.chars().filter(|&c| c == '\u{fffd}').count();
     (strange.count() == 0 && (!had_errors || replaced <= 1)).then_some(encoding)

@@ -16,7 +16,10 @@ const NOTE_KINDS: [&str; 3] = ["footnotes", "endnotes", "comments"];
 /// Subtrees that hold no current text: the old side of alternatives and revisions, and field codes.
 const SKIPPED: [&str; 6] = ["Fallback", "del", "moveFrom", "instrText", "delText", "sectPrChange"];
 
-pub(crate) fn extract(archive: &mut Archive<'_>, limits: &ExtractionLimits) -> Result<ExtractedText, ExtractionError> {
+pub(crate) fn extract(
+    archive: &mut Archive<'_>,
+    limits: &ExtractionLimits,
+) -> Result<ExtractedText, ExtractionError> {
     let body_part = body_part(archive)?;
     let relationships = Relationships::of(archive, &body_part)?;
     let styles = HeadingStyles::read(archive, &relationships)?;
@@ -47,8 +50,21 @@ fn body_part(archive: &mut Archive<'_>) -> Result<String, ExtractionError> {
     Ok(found.unwrap_or_else(|| "word/document.xml".to_owned()))
 }
 
-fn read_part(archive: &mut Archive<'_>, part: &str, styles: &HeadingStyles, out: &mut TextBuilder) -> Result<(), ExtractionError> {
-    let mut body = Body { styles, skip_depth: 0, text_depth: 0, cells: Vec::new(), section_ends: false, in_properties: 0, list_item: false };
+fn read_part(
+    archive: &mut Archive<'_>,
+    part: &str,
+    styles: &HeadingStyles,
+    out: &mut TextBuilder,
+) -> Result<(), ExtractionError> {
+    let mut body = Body {
+        styles,
+        skip_depth: 0,
+        text_depth: 0,
+        cells: Vec::new(),
+        section_ends: false,
+        in_properties: 0,
+        list_item: false,
+    };
     walk(archive.open_entry(part)?, part, &mut |node| match node {
         Node::Start(element) => body.start(element, out),
         Node::End(name) => body.end(name, out),
@@ -88,14 +104,20 @@ impl Body<'_> {
                 }
             }
             "outlineLvl" if self.in_properties > 0 => {
-                if let Some(level) = element.attribute("val").and_then(|value| value.parse::<u8>().ok()).filter(|level| *level < 9) {
+                if let Some(level) = element
+                    .attribute("val")
+                    .and_then(|value| value.parse::<u8>().ok())
+                    .filter(|level| *level < 9)
+                {
                     out.mark_heading(level + 1);
                 }
             }
             "numPr" => self.list_item = true,
             "pageBreakBefore" if element.is_on() && out.page_has_text() => out.start_page()?,
             "sectPr" if self.in_properties > 0 => self.section_ends = true,
-            "type" if self.section_ends && element.attribute("val").as_deref() == Some("continuous") => self.section_ends = false,
+            "type" if self.section_ends && element.attribute("val").as_deref() == Some("continuous") => {
+                self.section_ends = false
+            }
             "lastRenderedPageBreak" if out.page_has_text() => out.break_page()?,
             "br" if element.attribute("type").as_deref() == Some("page") => out.break_page()?,
             "br" | "cr" => out.push("\n")?,

@@ -25,9 +25,13 @@ pub(crate) struct HeadingStyles {
 }
 
 impl HeadingStyles {
-    pub(crate) fn read(archive: &mut Archive<'_>, relationships: &Relationships) -> Result<Self, ExtractionError> {
+    pub(crate) fn read(
+        archive: &mut Archive<'_>,
+        relationships: &Relationships,
+    ) -> Result<Self, ExtractionError> {
         let mut found = Self::default();
-        let Some(part) = relationships.of_kind("styles").into_iter().find(|part| archive.contains(part)) else {
+        let Some(part) = relationships.of_kind("styles").into_iter().find(|part| archive.contains(part))
+        else {
             return Ok(found);
         };
         let mut open: Option<(String, Style)> = None;

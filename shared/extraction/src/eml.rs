@@ -6,15 +6,19 @@ use mail_parser::{Address, Message, MessageParser, MimeHeaders, PartType};
 use millrace_ports::{ExtractedText, ExtractionError, ExtractionHints, ExtractionLimits, HeadingSpan};
 
 use crate::extract::extract_nested;
+use crate::html;
 use crate::media_type::Format;
 use crate::text_builder::{Separator, TextBuilder};
-use crate::html;
 
 /// Messages or documents inside one another.
 const NESTING_MAX: u8 = 3;
 const ATTACHMENTS_MAX: usize = 200;
 
-pub(crate) fn extract(bytes: &[u8], limits: &ExtractionLimits, nesting: u8) -> Result<ExtractedText, ExtractionError> {
+pub(crate) fn extract(
+    bytes: &[u8],
+    limits: &ExtractionLimits,
+    nesting: u8,
+) -> Result<ExtractedText, ExtractionError> {
     let Some(message) = MessageParser::default().parse(bytes) else {
         return Err(ExtractionError::Corrupt("the message has no headers".to_owned()));
     };
@@ -23,7 +27,12 @@ pub(crate) fn extract(bytes: &[u8], limits: &ExtractionLimits, nesting: u8) -> R
     out.finish(Format::Eml.media_type(), "the message holds no text")
 }
 
-fn append(message: &Message<'_>, out: &mut TextBuilder, limits: &ExtractionLimits, nesting: u8) -> Result<(), ExtractionError> {
+fn append(
+    message: &Message<'_>,
+    out: &mut TextBuilder,
+    limits: &ExtractionLimits,
+    nesting: u8,
+) -> Result<(), ExtractionError> {
     if let Some(subject) = message.subject() {
         out.set_title(subject);
         out.start_heading(nesting + 1);
@@ -78,7 +87,11 @@ fn append_attachment(
     nesting: u8,
 ) -> Result<(), ExtractionError> {
     let hints = ExtractionHints { filename: name.map(str::to_owned), declared_media_type: None };
-    let inner = if nesting < NESTING_MAX { extract_nested(bytes, &hints, limits, nesting + 1) } else { return Ok(()) };
+    let inner = if nesting < NESTING_MAX {
+        extract_nested(bytes, &hints, limits, nesting + 1)
+    } else {
+        return Ok(());
+    };
     match inner {
         Ok(inner) => {
             if let Some(name) = name {
@@ -89,7 +102,11 @@ fn append_attachment(
             let offset = out.next_offset();
             out.push(&inner.text)?;
             for heading in inner.headings {
-                out.add_heading(HeadingSpan { level: heading.level, start: heading.start + offset, end: heading.end + offset });
+                out.add_heading(HeadingSpan {
+                    level: heading.level,
+                    start: heading.start + offset,
+                    end: heading.end + offset,
+                });
             }
             out.end_paragraph();
             Ok(())

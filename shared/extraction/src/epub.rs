@@ -16,7 +16,10 @@ const ENCRYPTION: &str = "META-INF/encryption.xml";
 /// Font obfuscation is listed as encryption but hides no text.
 const OBFUSCATION: [&str; 2] = ["http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC"];
 
-pub(crate) fn extract(archive: &mut Archive<'_>, limits: &ExtractionLimits) -> Result<ExtractedText, ExtractionError> {
+pub(crate) fn extract(
+    archive: &mut Archive<'_>,
+    limits: &ExtractionLimits,
+) -> Result<ExtractedText, ExtractionError> {
     refuse_encrypted(archive)?;
     let package_part = package_part(archive)?;
     let package = Package::read(archive, &package_part)?;
@@ -43,18 +46,26 @@ fn refuse_encrypted(archive: &mut Archive<'_>) -> Result<(), ExtractionError> {
         if let Node::Start(element) = node
             && element.name() == "EncryptionMethod"
         {
-            encrypted |= !element.attribute("Algorithm").is_some_and(|algorithm| OBFUSCATION.contains(&algorithm.as_str()));
+            encrypted |= !element
+                .attribute("Algorithm")
+                .is_some_and(|algorithm| OBFUSCATION.contains(&algorithm.as_str()));
         }
         Ok(())
     })?;
-    if encrypted { Err(ExtractionError::Encrypted("a book under digital rights management".to_owned())) } else { Ok(()) }
+    if encrypted {
+        Err(ExtractionError::Encrypted("a book under digital rights management".to_owned()))
+    } else {
+        Ok(())
+    }
 }
 
 /// Entities are never expanded; a chapter that declares some is hostile or broken.
 fn refuse_entities(chapter: &str, part: &str) -> Result<(), ExtractionError> {
     let head_bytes = chapter.find("<html").unwrap_or(0);
     if chapter[..head_bytes].contains("<!ENTITY") {
-        return Err(ExtractionError::Corrupt(format!("{part} declares XML entities, which are not expanded")));
+        return Err(ExtractionError::Corrupt(format!(
+            "{part} declares XML entities, which are not expanded"
+        )));
     }
     Ok(())
 }
@@ -100,8 +111,12 @@ impl Package {
         self.in_title = element.name() == "title" && self.title.is_empty();
         match element.name() {
             "item" => {
-                let navigation = element.attribute("properties").is_some_and(|all| all.split_whitespace().any(|one| one == "nav"));
-                let markup = element.attribute("media-type").is_none_or(|kind| kind.contains("html") || kind.contains("xml"));
+                let navigation = element
+                    .attribute("properties")
+                    .is_some_and(|all| all.split_whitespace().any(|one| one == "nav"));
+                let markup = element
+                    .attribute("media-type")
+                    .is_none_or(|kind| kind.contains("html") || kind.contains("xml"));
                 if let (Some(id), Some(target)) = (element.attribute("id"), element.attribute("href"))
                     && markup
                     && !navigation
@@ -120,7 +135,9 @@ fn percent_decoded(target: &str) -> String {
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
-        let escaped = bytes.get(at + 1..at + 3).and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        let escaped = bytes
+            .get(at + 1..at + 3)
+            .and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
         match (bytes[at], escaped) {
             (b'%', Some(byte)) => {
                 out.push(byte);

@@ -13,12 +13,20 @@ use crate::{docx, eml, epub, html, json, markdown, open_document, pdf, plain_tex
 /// # Errors
 /// Whatever the port names but `TimedOut` and `Unavailable`. A parser may panic, exhaust memory or never
 /// return on hostile input: call this where that is contained.
-pub fn extract_bytes(bytes: &[u8], hints: &ExtractionHints, limits: &ExtractionLimits) -> Result<ExtractedText, ExtractionError> {
+pub fn extract_bytes(
+    bytes: &[u8],
+    hints: &ExtractionHints,
+    limits: &ExtractionLimits,
+) -> Result<ExtractedText, ExtractionError> {
     extract_nested(bytes, hints, limits, 0)
 }
 
 /// As [`extract_bytes`], taking the bytes, so that a PDF is not copied once more.
-pub(crate) fn extract_owned(bytes: Vec<u8>, hints: &ExtractionHints, limits: &ExtractionLimits) -> Result<ExtractedText, ExtractionError> {
+pub(crate) fn extract_owned(
+    bytes: Vec<u8>,
+    hints: &ExtractionHints,
+    limits: &ExtractionLimits,
+) -> Result<ExtractedText, ExtractionError> {
     match refuse_by_size(&bytes, limits).and_then(|()| find_format(&bytes, hints, limits))? {
         Format::Pdf => pdf::extract(bytes, limits),
         format => dispatch(format, &bytes, hints, limits, 0),
@@ -51,7 +59,11 @@ pub(crate) fn input_too_large(input_bytes_max: u64) -> ExtractionError {
     ExtractionError::TooLarge(format!("more than {input_bytes_max} bytes of input"))
 }
 
-fn find_format(bytes: &[u8], hints: &ExtractionHints, limits: &ExtractionLimits) -> Result<Format, ExtractionError> {
+fn find_format(
+    bytes: &[u8],
+    hints: &ExtractionHints,
+    limits: &ExtractionLimits,
+) -> Result<Format, ExtractionError> {
     if media_type::is_zip(bytes) {
         return media_type::detect_archive(&mut Archive::open(bytes, limits)?);
     }

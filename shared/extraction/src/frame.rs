@@ -45,12 +45,16 @@ impl Lengths {
             head_bytes: u64::from_le_bytes(head.try_into().ok()?),
             text_bytes: u64::from_le_bytes(text.try_into().ok()?),
         };
-        (magic == MAGIC && found.head_bytes <= HEAD_BYTES_MAX && found.text_bytes <= text_bytes_max).then_some(found)
+        (magic == MAGIC && found.head_bytes <= HEAD_BYTES_MAX && found.text_bytes <= text_bytes_max)
+            .then_some(found)
     }
 }
 
 /// Writes one result.
-pub(crate) fn write_result(out: &mut impl Write, result: Result<ExtractedText, ExtractionError>) -> io::Result<()> {
+pub(crate) fn write_result(
+    out: &mut impl Write,
+    result: Result<ExtractedText, ExtractionError>,
+) -> io::Result<()> {
     let (head, text) = match result {
         Ok(mut extracted) => {
             let text = std::mem::take(&mut extracted.text);

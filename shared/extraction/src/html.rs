@@ -12,17 +12,55 @@ use crate::text_builder::{Separator, TextBuilder};
 const META_WITHIN_BYTES: usize = 2048;
 
 /// Elements whose content is not for readers.
-const NOISE: [&str; 10] = ["script", "style", "noscript", "template", "svg", "iframe", "object", "select", "datalist", "nav"];
-const VOID: [&str; 14] =
-    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"];
+const NOISE: [&str; 10] =
+    ["script", "style", "noscript", "template", "svg", "iframe", "object", "select", "datalist", "nav"];
+const VOID: [&str; 14] = [
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track",
+    "wbr",
+];
 const BLOCK: [&str; 34] = [
-    "p", "div", "section", "article", "aside", "header", "footer", "main", "ul", "ol", "dl", "table", "caption", "blockquote",
-    "pre", "figure", "figcaption", "form", "fieldset", "legend", "address", "details", "summary", "hr", "body", "html", "center",
-    "h1", "h2", "h3", "h4", "h5", "h6", "head",
+    "p",
+    "div",
+    "section",
+    "article",
+    "aside",
+    "header",
+    "footer",
+    "main",
+    "ul",
+    "ol",
+    "dl",
+    "table",
+    "caption",
+    "blockquote",
+    "pre",
+    "figure",
+    "figcaption",
+    "form",
+    "fieldset",
+    "legend",
+    "address",
+    "details",
+    "summary",
+    "hr",
+    "body",
+    "html",
+    "center",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "head",
 ];
 const LINE: [&str; 5] = ["li", "tr", "dt", "dd", "option"];
 
-pub(crate) fn extract(bytes: &[u8], charset: Option<&str>, limits: &ExtractionLimits) -> Result<ExtractedText, ExtractionError> {
+pub(crate) fn extract(
+    bytes: &[u8],
+    charset: Option<&str>,
+    limits: &ExtractionLimits,
+) -> Result<ExtractedText, ExtractionError> {
     let meta = meta_charset(bytes);
     let html = decode::decode(bytes, charset.or(meta.as_deref()));
     let mut out = TextBuilder::new(limits);
@@ -45,8 +83,12 @@ pub(crate) fn append(html: &str, out: &mut TextBuilder) -> Result<(), Extraction
 fn meta_charset(bytes: &[u8]) -> Option<String> {
     let head = String::from_utf8_lossy(&bytes[..bytes.len().min(META_WITHIN_BYTES)]);
     Tokens::new(&head).find_map(|token| match token {
-        Token::Open { name, attributes, .. } if name == "meta" => attribute(attributes, "charset")
-            .or_else(|| attribute(attributes, "content").and_then(|content| charset_parameter(&content).map(str::to_owned))),
+        Token::Open { name, attributes, .. } if name == "meta" => {
+            attribute(attributes, "charset").or_else(|| {
+                attribute(attributes, "content")
+                    .and_then(|content| charset_parameter(&content).map(str::to_owned))
+            })
+        }
         _ => None,
     })
 }
@@ -103,7 +145,11 @@ impl Walk {
             self.fresh = false;
             if std::mem::take(&mut self.bullet_pending) {
                 out.push("- ")?;
-                return if self.preformatted > 0 { out.push(text.trim_start()) } else { out.push_collapsed(text.trim_start()) };
+                return if self.preformatted > 0 {
+                    out.push(text.trim_start())
+                } else {
+                    out.push_collapsed(text.trim_start())
+                };
             }
         }
         if self.preformatted > 0 { out.push(text) } else { out.push_collapsed(text) }
@@ -130,7 +176,13 @@ impl Walk {
         noise
     }
 
-    fn open(&mut self, name: &str, attributes: &str, closed: bool, out: &mut TextBuilder) -> Result<(), ExtractionError> {
+    fn open(
+        &mut self,
+        name: &str,
+        attributes: &str,
+        closed: bool,
+        out: &mut TextBuilder,
+    ) -> Result<(), ExtractionError> {
         match name {
             "title" => self.in_title = !closed,
             "br" if self.preformatted > 0 => out.push("\n")?,
@@ -207,7 +259,10 @@ fn is_hidden(attributes: &str) -> bool {
         || attribute(attributes, "aria-hidden").is_some_and(|value| value.eq_ignore_ascii_case("true"))
         || attribute(attributes, "role").is_some_and(|role| role.eq_ignore_ascii_case("navigation"))
         || attribute(attributes, "style").is_some_and(|style| {
-            style.to_ascii_lowercase().split(';').any(|rule| rule.split_whitespace().collect::<String>() == "display:none")
+            style
+                .to_ascii_lowercase()
+                .split(';')
+                .any(|rule| rule.split_whitespace().collect::<String>() == "display:none")
         })
 }
 
@@ -244,7 +299,12 @@ mod tests {
 
     #[test]
     fn the_charset_of_the_meta_element_is_honoured() {
-        let page = extract(b"<meta charset=windows-1251><p>\xcf\xf0\xe8\xe2\xe5\xf2", None, &ExtractionLimits::default()).unwrap();
+        let page = extract(
+            b"<meta charset=windows-1251><p>\xcf\xf0\xe8\xe2\xe5\xf2",
+            None,
+            &ExtractionLimits::default(),
+        )
+        .unwrap();
         assert_eq!(page.text, "Привет");
     }
 }

@@ -70,7 +70,8 @@ impl<'a> Tokens<'a> {
     fn tag(&mut self) -> Token<'a> {
         let closing = self.rest.starts_with("</");
         let inside = &self.rest[if closing { 2 } else { 1 }..];
-        let name_bytes = inside.find(|c: char| c.is_whitespace() || matches!(c, '>' | '/')).unwrap_or(inside.len());
+        let name_bytes =
+            inside.find(|c: char| c.is_whitespace() || matches!(c, '>' | '/')).unwrap_or(inside.len());
         let name = inside[..name_bytes].to_ascii_lowercase();
         let name = name.rsplit_once(':').map_or(name.as_str(), |(_, local)| local).to_owned();
         let attributes = &inside[name_bytes..];
@@ -106,10 +107,16 @@ impl<'a> Iterator for Tokens<'a> {
                         return Some(token);
                     }
                 }
-                Some(b'/') if self.rest.as_bytes().get(2).is_some_and(u8::is_ascii_alphabetic) => return Some(self.tag()),
+                Some(b'/') if self.rest.as_bytes().get(2).is_some_and(u8::is_ascii_alphabetic) => {
+                    return Some(self.tag());
+                }
                 Some(byte) if byte.is_ascii_alphabetic() => return Some(self.tag()),
                 // A lone `<` is text, up to the next one.
-                _ => return Some(self.text(self.rest[1..].find('<').map_or(self.rest.len(), |next| next + 1))),
+                _ => {
+                    return Some(
+                        self.text(self.rest[1..].find('<').map_or(self.rest.len(), |next| next + 1)),
+                    );
+                }
             }
         }
         None
@@ -172,7 +179,11 @@ fn unescape(text: &str) -> Cow<'_, str> {
     while let Some(at) = rest.find('&') {
         out.push_str(&rest[..at]);
         rest = &rest[at + 1..];
-        let name_bytes = rest.bytes().take(ENTITY_NAME_BYTES_MAX).take_while(|b| b.is_ascii_alphanumeric() || *b == b'#').count();
+        let name_bytes = rest
+            .bytes()
+            .take(ENTITY_NAME_BYTES_MAX)
+            .take_while(|b| b.is_ascii_alphanumeric() || *b == b'#')
+            .count();
         match resolve_reference(&rest[..name_bytes]) {
             Some(resolved) if name_bytes > 0 => {
                 out.push_str(&resolved);
@@ -191,7 +202,9 @@ mod tests {
     use super::*;
 
     fn texts(html: &str) -> String {
-        Tokens::new(html).filter_map(|token| if let Token::Text(text) = token { Some(text.into_owned()) } else { None }).collect()
+        Tokens::new(html)
+            .filter_map(|token| if let Token::Text(text) = token { Some(text.into_owned()) } else { None })
+            .collect()
     }
 
     #[test]

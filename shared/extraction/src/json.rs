@@ -11,7 +11,11 @@ use crate::media_type::Format;
 use crate::text_builder::{Separator, TextBuilder};
 use crate::{decode, plain_text};
 
-pub(crate) fn extract(bytes: &[u8], charset: Option<&str>, limits: &ExtractionLimits) -> Result<ExtractedText, ExtractionError> {
+pub(crate) fn extract(
+    bytes: &[u8],
+    charset: Option<&str>,
+    limits: &ExtractionLimits,
+) -> Result<ExtractedText, ExtractionError> {
     let text = decode::decode(bytes, charset);
     let mut writer = Writer { out: TextBuilder::new(limits), path: String::new(), depth: 0, failure: None };
     let mut rest = text.trim_start_matches('\u{feff}').trim();
@@ -134,7 +138,10 @@ mod tests {
 
     #[test]
     fn leaves_become_lines_in_document_order() {
-        assert_eq!(read(r#"{"b": {"c": "x y", "d": [1, 2.5, null]}, "a": true}"#).text, "b.c: x y\nb.d: 1\nb.d: 2.5\na: true");
+        assert_eq!(
+            read(r#"{"b": {"c": "x y", "d": [1, 2.5, null]}, "a": true}"#).text,
+            "b.c: x y\nb.d: 1\nb.d: 2.5\na: true"
+        );
         assert_eq!(read("[{\"a\":1,\"b\":2},{\"a\":3}]").text, "a: 1\nb: 2\n\na: 3");
         assert_eq!(read("{\"a\":1}\n{\"a\":2}\n").text, "a: 1\n\na: 2");
     }

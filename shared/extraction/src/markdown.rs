@@ -7,14 +7,23 @@ use crate::decode;
 use crate::media_type::Format;
 use crate::text_builder::TextBuilder;
 
-pub(crate) fn extract(bytes: &[u8], charset: Option<&str>, limits: &ExtractionLimits) -> Result<ExtractedText, ExtractionError> {
+pub(crate) fn extract(
+    bytes: &[u8],
+    charset: Option<&str>,
+    limits: &ExtractionLimits,
+) -> Result<ExtractedText, ExtractionError> {
     let text = decode::decode(bytes, charset);
     let mut out = TextBuilder::new(limits);
     out.push(&text)?;
     let mut extracted = out.finish(Format::Markdown.media_type(), "the text is blank")?;
     extracted.headings = headings(&extracted.text);
-    extracted.title = front_matter_title(&extracted.text)
-        .or_else(|| extracted.headings.iter().find(|heading| heading.level == 1).map(|one| extracted.text[one.start..one.end].to_owned()));
+    extracted.title = front_matter_title(&extracted.text).or_else(|| {
+        extracted
+            .headings
+            .iter()
+            .find(|heading| heading.level == 1)
+            .map(|one| extracted.text[one.start..one.end].to_owned())
+    });
     Ok(extracted)
 }
 
@@ -48,13 +57,18 @@ fn headings(text: &str) -> Vec<HeadingSpan> {
             previous = 0..0;
             continue;
         }
-        let underline = !bare.is_empty() && (bare.bytes().all(|b| b == b'=') || (bare.len() > 1 && bare.bytes().all(|b| b == b'-')));
+        let underline = !bare.is_empty()
+            && (bare.bytes().all(|b| b == b'=') || (bare.len() > 1 && bare.bytes().all(|b| b == b'-')));
         if underline && previous.is_empty() {
             lines_of_prose = 0;
             continue;
         }
         if underline {
-            found.push(HeadingSpan { level: if bare.starts_with('=') { 1 } else { 2 }, start: previous.start, end: previous.end });
+            found.push(HeadingSpan {
+                level: if bare.starts_with('=') { 1 } else { 2 },
+                start: previous.start,
+                end: previous.end,
+            });
             previous = 0..0;
             continue;
         }
@@ -63,7 +77,8 @@ fn headings(text: &str) -> Vec<HeadingSpan> {
         // Only a paragraph of one line is a heading by its underline; more is prose above a rule.
         let follows_prose = lines_of_prose > 0;
         lines_of_prose = if is_prose { lines_of_prose + 1 } else { 0 };
-        previous = if is_prose && !follows_prose { start + indent..start + indent + bare.len() } else { 0..0 };
+        previous =
+            if is_prose && !follows_prose { start + indent..start + indent + bare.len() } else { 0..0 };
     }
     found
 }
@@ -81,7 +96,11 @@ fn atx_heading(text: &str, start: usize, line: &str) -> Option<HeadingSpan> {
     let closed = unmarked.len() < trimmed.len() && (unmarked.is_empty() || unmarked.ends_with([' ', '\t']));
     let shown = if closed { unmarked.trim_end() } else { trimmed };
     debug_assert!(text.is_char_boundary(words_start));
-    (!shown.is_empty()).then(|| HeadingSpan { level: marks as u8, start: words_start, end: words_start + shown.len() })
+    (!shown.is_empty()).then(|| HeadingSpan {
+        level: marks as u8,
+        start: words_start,
+        end: words_start + shown.len(),
+    })
 }
 
 fn front_matter_title(text: &str) -> Option<String> {

@@ -29,8 +29,7 @@ pub(crate) enum Format {
     PlainText,
 }
 
-pub(crate) const SUPPORTED: &str =
-    "supported are PDF, DOCX, PPTX, XLSX, ODT, ODP, ODS, EPUB, RTF, HTML, XML, Markdown, CSV, JSON, EML and plain text";
+pub(crate) const SUPPORTED: &str = "supported are PDF, DOCX, PPTX, XLSX, ODT, ODP, ODS, EPUB, RTF, HTML, XML, Markdown, CSV, JSON, EML and plain text";
 
 impl Format {
     pub(crate) fn media_type(self) -> &'static str {
@@ -95,7 +94,9 @@ pub(crate) fn detect_archive(archive: &mut Archive<'_>) -> Result<Format, Extrac
         let declared = archive.read_entry("mimetype")?;
         match String::from_utf8_lossy(&declared).trim() {
             "application/epub+zip" => return Ok(Format::Epub),
-            kind if kind.starts_with("application/vnd.oasis.opendocument.text") => return Ok(Format::OpenDocumentText),
+            kind if kind.starts_with("application/vnd.oasis.opendocument.text") => {
+                return Ok(Format::OpenDocumentText);
+            }
             kind if kind.starts_with("application/vnd.oasis.opendocument.presentation") => {
                 return Ok(Format::OpenDocumentPresentation);
             }
@@ -206,7 +207,8 @@ fn looks_like_text(head: &[u8]) -> bool {
     if head.contains(&0) {
         return false;
     }
-    let controls = head.iter().filter(|&&byte| (byte < 9 || (14..32).contains(&byte)) && byte != 0x1b).count();
+    let controls =
+        head.iter().filter(|&&byte| (byte < 9 || (14..32).contains(&byte)) && byte != 0x1b).count();
     controls * 50 <= head.len()
 }
 
@@ -270,7 +272,16 @@ fn by_declared_type(hints: &ExtractionHints) -> Option<Format> {
 /// A mail begins with header lines, at least two of which are typical.
 fn is_mail(start: &str) -> bool {
     const TYPICAL: [&str; 10] = [
-        "from", "to", "subject", "date", "received", "return-path", "message-id", "mime-version", "delivered-to", "content-type",
+        "from",
+        "to",
+        "subject",
+        "date",
+        "received",
+        "return-path",
+        "message-id",
+        "mime-version",
+        "delivered-to",
+        "content-type",
     ];
     let mut typical = 0;
     for line in start.lines().take(60) {
@@ -281,7 +292,10 @@ fn is_mail(start: &str) -> bool {
             continue;
         }
         match line.split_once(':') {
-            Some((name, _)) if !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') => {
+            Some((name, _))
+                if !name.is_empty()
+                    && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') =>
+            {
                 typical += usize::from(TYPICAL.contains(&name.to_ascii_lowercase().as_str()));
             }
             _ => return false,
@@ -320,7 +334,11 @@ mod tests {
 
     #[test]
     fn binaries_are_refused_by_name() {
-        for (bytes, name) in [(&b"\x89PNG\r\n\x1a\n\0\0"[..], "PNG"), (b"\0\0\0\x18ftypmp42", "MP4"), (b"\x7fELF\x02\x01", "ELF")] {
+        for (bytes, name) in [
+            (&b"\x89PNG\r\n\x1a\n\0\0"[..], "PNG"),
+            (b"\0\0\0\x18ftypmp42", "MP4"),
+            (b"\x7fELF\x02\x01", "ELF"),
+        ] {
             let Err(ExtractionError::UnsupportedMediaType(reason)) = detect(bytes, &named("a.pdf")) else {
                 panic!("{name} was not refused");
             };

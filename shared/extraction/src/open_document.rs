@@ -14,7 +14,11 @@ const MANIFEST: &str = "META-INF/manifest.xml";
 const SKIPPED: [&str; 4] = ["tracked-changes", "forms", "scripts", "font-face-decls"];
 const SPACES_MAX: usize = 100;
 
-pub(crate) fn extract(archive: &mut Archive<'_>, format: Format, limits: &ExtractionLimits) -> Result<ExtractedText, ExtractionError> {
+pub(crate) fn extract(
+    archive: &mut Archive<'_>,
+    format: Format,
+    limits: &ExtractionLimits,
+) -> Result<ExtractedText, ExtractionError> {
     if archive.contains(MANIFEST) && holds(&archive.read_entry(MANIFEST)?, b"encryption-data") {
         return Err(ExtractionError::Encrypted("an OpenDocument file that needs a password".to_owned()));
     }
@@ -25,7 +29,8 @@ pub(crate) fn extract(archive: &mut Archive<'_>, format: Format, limits: &Extrac
     if format == Format::OpenDocumentText {
         out.start_page()?;
     }
-    let mut content = Content { format, skip_depth: 0, body: false, cells: Vec::new(), paragraphs: 0, list_depth: 0 };
+    let mut content =
+        Content { format, skip_depth: 0, body: false, cells: Vec::new(), paragraphs: 0, list_depth: 0 };
     walk(archive.open_entry(CONTENT)?, CONTENT, &mut |node| match node {
         Node::Start(element) => content.start(element, &mut out),
         Node::End(name) => {
@@ -81,7 +86,9 @@ impl Content {
             "p" => self.paragraphs += 1,
             "h" => {
                 self.paragraphs += 1;
-                out.start_heading(element.attribute("outline-level").and_then(|level| level.parse().ok()).unwrap_or(1));
+                out.start_heading(
+                    element.attribute("outline-level").and_then(|level| level.parse().ok()).unwrap_or(1),
+                );
             }
             "list" => self.list_depth += 1,
             "s" => {

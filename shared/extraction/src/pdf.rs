@@ -16,7 +16,9 @@ use crate::text_builder::{TextBuilder, too_many_pages};
 
 /// Deeply nested page content is read recursively.
 const STACK_BYTES: usize = 64 << 20;
-const WORKERS_MAX: usize = 16;
+const WORKERS_MAX: u64 = 16;
+/// Address space a worker takes beside what it reads: its stack, and the allocator's arena for its thread.
+const WORKER_ADDRESS_BYTES: u64 = STACK_BYTES as u64 + (128 << 20);
 /// A file that ends so far behind its last mark was cut or has junk appended.
 const END_MARK_WITHIN_BYTES: usize = 64 << 10;
 
@@ -33,7 +35,8 @@ pub(crate) fn extract(bytes: Vec<u8>, limits: &ExtractionLimits) -> Result<Extra
     let mut document = PdfDocument::from_bytes(bytes).map_err(|error| from_pdf_error(&error))?;
     // The library keeps a second copy for its editor.
     document.source_bytes = Vec::new();
-    if document.is_encrypted() && !document.is_authenticated() && !document.authenticate(b"").unwrap_or(false) {
+    if document.is_encrypted() && !document.is_authenticated() && !document.authenticate(b"").unwrap_or(false)
+    {
         return Err(ExtractionError::Encrypted("a PDF that needs a password to open".to_owned()));
     }
     if !complete {
@@ -56,7 +59,8 @@ pub(crate) fn extract(bytes: Vec<u8>, limits: &ExtractionLimits) -> Result<Extra
         out.start_page()?;
         out.push(&page.text)?;
     }
-    let no_text = format!("no text layer was found on {page_count} pages; scanned pages are not read (no OCR)");
+    let no_text =
+        format!("no text layer was found on {page_count} pages; scanned pages are not read (no OCR)");
     let mut extracted = out.finish(Format::Pdf.media_type(), &no_text)?;
     mark_headings(&mut extracted, &document, &pages);
     Ok(extracted)
@@ -70,8 +74,12 @@ fn has_end_mark(bytes: &[u8]) -> bool {
 }
 
 /// Reads all pages. Each page is one unit of work; the result does not depend on who read it.
-fn read_pages(document: &PdfDocument, page_count: usize, limits: &ExtractionLimits) -> Result<Vec<PageText>, ExtractionError> {
-    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(WORKERS_MAX).min(page_count).max(1);
+fn read_pages(
+    document: &PdfDocument,
+    page_count: usize,
+    limits: &ExtractionLimits,
+) -> Result<Vec<PageText>, ExtractionError> {
+    let workers = worker_count(page_count, limits);
     let pages: Mutex<Vec<Option<PageText>>> = Mutex::new((0..page_count).map(|_| None).collect());
     let (next, text_bytes) = (AtomicUsize::new(0), AtomicU64::new(0));
     let work = || {
@@ -88,7 +96,8 @@ fn read_pages(document: &PdfDocument, page_count: usize, limits: &ExtractionLimi
         }
     };
     std::thread::scope(|scope| {
-        let spawned = (0..workers).map(|_| std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work));
+        let spawned = (0..workers)
+            .map(|_| std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, work));
         match spawned.collect::<Vec<_>>().into_iter().all(|worker| worker.is_err()) {
             true => Err(ExtractionError::TooLarge("not enough memory for a parser thread".to_owned())),
             false => Ok(()),
@@ -101,9 +110,19 @@ fn read_pages(document: &PdfDocument, page_count: usize, limits: &ExtractionLimi
     Ok(pages.into_iter().map(Option::unwrap_or_default).collect())
 }
 
+fn worker_count(page_count: usize, limits: &ExtractionLimits) -> u64 {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+    cores.min(WORKERS_MAX).min(limits.memory_bytes_max / WORKER_ADDRESS_BYTES).min(page_count as u64).max(1)
+}
+
 /// Reads one page; one that cannot be read is empty and counted, so that it does not cost the others.
 fn read_page(document: &PdfDocument, index: usize) -> PageText {
-    let options = ConversionOptions { extract_tables: false, detect_headings: false, include_images: false, ..ConversionOptions::default() };
+    let options = ConversionOptions {
+        extract_tables: false,
+        detect_headings: false,
+        include_images: false,
+        ..ConversionOptions::default()
+    };
     let read = catch_unwind(AssertUnwindSafe(|| {
         let spans = document.extract_spans(index)?;
         let large_lines = LargeLines::of(&spans);
@@ -122,7 +141,9 @@ fn stated_title(document: &PdfDocument) -> Option<String> {
     let bytes = title.as_string()?;
     // Text strings are UTF-16 or UTF-8 under a mark, else PDFDocEncoding, which is close to Latin-1.
     let text = match encoding_rs::Encoding::for_bom(bytes) {
-        Some((encoding, mark_bytes)) => encoding.decode_without_bom_handling(&bytes[mark_bytes..]).0.into_owned(),
+        Some((encoding, mark_bytes)) => {
+            encoding.decode_without_bom_handling(&bytes[mark_bytes..]).0.into_owned()
+        }
         None => encoding_rs::mem::decode_latin1(bytes).into_owned(),
     };
     Some(text)
@@ -130,7 +151,9 @@ fn stated_title(document: &PdfDocument) -> Option<String> {
 
 fn from_pdf_error(error: &pdf_oxide::error::Error) -> ExtractionError {
     match error {
-        pdf_oxide::error::Error::EncryptedPdf => ExtractionError::Encrypted("a PDF that needs a password to open".to_owned()),
+        pdf_oxide::error::Error::EncryptedPdf => {
+            ExtractionError::Encrypted("a PDF that needs a password to open".to_owned())
+        }
         other => ExtractionError::Corrupt(format!("cannot read the PDF: {other}")),
     }
 }

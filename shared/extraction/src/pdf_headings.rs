@@ -41,7 +41,10 @@ impl LargeLines {
             *found.characters.entry(tenths(span.font_size)).or_default() += characters;
             by_row.entry(span.bbox.y.round() as i32).or_default().push(span);
         }
-        let Some(body) = found.characters.iter().max_by_key(|(_, count)| **count).map(|(size, _)| *size) else { return found };
+        let Some(body) = found.characters.iter().max_by_key(|(_, count)| **count).map(|(size, _)| *size)
+        else {
+            return found;
+        };
         for row in by_row.values() {
             let smallest = row.iter().map(|span| tenths(span.font_size)).min().unwrap_or(0);
             if smallest > body {
@@ -103,8 +106,12 @@ fn from_outline(extracted: &ExtractedText, entries: &[Entry]) -> Vec<HeadingSpan
     let mut found: Vec<HeadingSpan> = Vec::new();
     let mut lines_of: HashMap<usize, Vec<(usize, usize, String)>> = HashMap::new();
     for entry in entries.iter().filter(|entry| !entry.letters.is_empty()) {
-        let Some(page) = entry.page.and_then(|index| extracted.pages.get(index).map(|page| (index, page))) else { continue };
-        let lines = lines_of.entry(page.0).or_insert_with(|| lines(&extracted.text, page.1.start, page.1.end));
+        let Some(page) = entry.page.and_then(|index| extracted.pages.get(index).map(|page| (index, page)))
+        else {
+            continue;
+        };
+        let lines =
+            lines_of.entry(page.0).or_insert_with(|| lines(&extracted.text, page.1.start, page.1.end));
         if let Some((start, end)) = find_lines(lines, &entry.letters) {
             found.push(HeadingSpan { level: entry.level, start, end });
         }
@@ -115,12 +122,17 @@ fn from_outline(extracted: &ExtractedText, entries: &[Entry]) -> Vec<HeadingSpan
 fn find_lines(lines: &[(usize, usize, String)], wanted: &str) -> Option<(usize, usize)> {
     let matches = |line: &str| {
         let numbered = line.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '.' | ')' | '§'));
-        line == wanted || numbered == wanted || wanted.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.') == line
+        line == wanted
+            || numbered == wanted
+            || wanted.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.') == line
     };
     if let Some((start, end, _)) = lines.iter().find(|(_, _, line)| !line.is_empty() && matches(line)) {
         return Some((*start, *end));
     }
-    lines.windows(2).find(|pair| matches(&format!("{}{}", pair[0].2, pair[1].2))).map(|pair| (pair[0].0, pair[1].1))
+    lines
+        .windows(2)
+        .find(|pair| matches(&format!("{}{}", pair[0].2, pair[1].2)))
+        .map(|pair| (pair[0].0, pair[1].1))
 }
 
 /// The lines between two offsets: start, end and letters of each that is not blank.
@@ -143,7 +155,9 @@ fn from_sizes(extracted: &ExtractedText, pages: &[PageText]) -> Vec<HeadingSpan>
     for (size, count) in pages.iter().flat_map(|page| &page.large_lines.characters) {
         *characters.entry(*size).or_default() += count;
     }
-    let Some(body) = characters.iter().max_by_key(|(_, count)| **count).map(|(size, _)| *size) else { return Vec::new() };
+    let Some(body) = characters.iter().max_by_key(|(_, count)| **count).map(|(size, _)| *size) else {
+        return Vec::new();
+    };
     let threshold = (body as f32 * SIZE_RATIO_MIN).ceil() as u32;
     let total: usize = characters.values().sum();
     let large: usize = characters.range(threshold..).map(|(_, count)| count).sum();
@@ -170,8 +184,19 @@ fn with_levels(found: &[(u32, usize, usize)]) -> Vec<HeadingSpan> {
     let mut sizes: Vec<u32> = found.iter().map(|(size, _, _)| *size).collect();
     sizes.sort_unstable_by(|a, b| b.cmp(a));
     sizes.dedup_by(|smaller, larger| larger.abs_diff(*smaller) < 10);
-    let level = |size: u32| sizes.iter().position(|one| one.abs_diff(size) < 10).unwrap_or(sizes.len()).min(LEVELS_BY_SIZE_MAX - 1) + 1;
-    let spans = found.iter().map(|(size, start, end)| HeadingSpan { level: level(*size) as u8, start: *start, end: *end });
+    let level = |size: u32| {
+        sizes
+            .iter()
+            .position(|one| one.abs_diff(size) < 10)
+            .unwrap_or(sizes.len())
+            .min(LEVELS_BY_SIZE_MAX - 1)
+            + 1
+    };
+    let spans = found.iter().map(|(size, start, end)| HeadingSpan {
+        level: level(*size) as u8,
+        start: *start,
+        end: *end,
+    });
     in_order(spans.collect())
 }
 

@@ -11,7 +11,11 @@ use crate::xml::{Node, walk};
 
 const BLANK: &str = "the text is blank";
 
-pub(crate) fn extract(bytes: &[u8], charset: Option<&str>, limits: &ExtractionLimits) -> Result<ExtractedText, ExtractionError> {
+pub(crate) fn extract(
+    bytes: &[u8],
+    charset: Option<&str>,
+    limits: &ExtractionLimits,
+) -> Result<ExtractedText, ExtractionError> {
     let mut out = TextBuilder::new(limits);
     out.push(&decode::decode(bytes, charset))?;
     out.finish(Format::PlainText.media_type(), BLANK)
@@ -27,7 +31,8 @@ pub(crate) fn extract_csv(
 ) -> Result<ExtractedText, ExtractionError> {
     let text = decode::decode(bytes, charset);
     let text = text.trim_start_matches('\u{feff}');
-    let delimiter = if format == Format::Tsv { '\t' } else { delimiter_of(text.lines().next().unwrap_or_default()) };
+    let delimiter =
+        if format == Format::Tsv { '\t' } else { delimiter_of(text.lines().next().unwrap_or_default()) };
     let mut out = TextBuilder::new(limits);
     let mut rest = text;
     let mut row_has_field = false;
@@ -60,7 +65,7 @@ fn delimiter_of(line: &str) -> char {
 /// The first field of a row, and what follows it: the delimiter, a line break or nothing.
 fn next_field(rest: &str, delimiter: char) -> (std::borrow::Cow<'_, str>, &str) {
     let Some(quoted) = rest.strip_prefix('"') else {
-        let end = rest.find(|c| c == delimiter || c == '\n' || c == '\r').unwrap_or(rest.len());
+        let end = rest.find([delimiter, '\n', '\r']).unwrap_or(rest.len());
         return (rest[..end].into(), &rest[end..]);
     };
     let mut from = 0;
@@ -71,12 +76,16 @@ fn next_field(rest: &str, delimiter: char) -> (std::borrow::Cow<'_, str>, &str) 
             continue;
         }
         let after = &quoted[at + 1..];
-        let end = after.find(|c| c == delimiter || c == '\n' || c == '\r').unwrap_or(after.len());
+        let end = after.find([delimiter, '\n', '\r']).unwrap_or(after.len());
         return (quoted[..at].replace("\"\"", "\"").into(), &after[end..]);
     }
 }
 
-pub(crate) fn extract_xml(bytes: &[u8], charset: Option<&str>, limits: &ExtractionLimits) -> Result<ExtractedText, ExtractionError> {
+pub(crate) fn extract_xml(
+    bytes: &[u8],
+    charset: Option<&str>,
+    limits: &ExtractionLimits,
+) -> Result<ExtractedText, ExtractionError> {
     let declared = xml_encoding(bytes);
     let text = decode::decode(bytes, charset.or(declared.as_deref()));
     let mut out = TextBuilder::new(limits);
@@ -92,7 +101,8 @@ pub(crate) fn extract_xml(bytes: &[u8], charset: Option<&str>, limits: &Extracti
 
 fn xml_encoding(bytes: &[u8]) -> Option<String> {
     let head = String::from_utf8_lossy(&bytes[..bytes.len().min(200)]).into_owned();
-    let declaration = head.trim_start_matches('\u{feff}').strip_prefix("<?xml")?.split("?>").next()?.to_owned();
+    let declaration =
+        head.trim_start_matches('\u{feff}').strip_prefix("<?xml")?.split("?>").next()?.to_owned();
     let value = declaration.split_once("encoding")?.1.trim_start().strip_prefix('=')?.trim_start().to_owned();
     let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
     value[1..].split(quote).next().map(str::to_owned)

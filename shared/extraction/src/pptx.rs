@@ -11,7 +11,10 @@ use crate::xml::{Element, Node, walk};
 
 const PRESENTATION: &str = "ppt/presentation.xml";
 
-pub(crate) fn extract(archive: &mut Archive<'_>, limits: &ExtractionLimits) -> Result<ExtractedText, ExtractionError> {
+pub(crate) fn extract(
+    archive: &mut Archive<'_>,
+    limits: &ExtractionLimits,
+) -> Result<ExtractedText, ExtractionError> {
     let mut out = TextBuilder::new(limits);
     if let Some(title) = core_title(archive)? {
         out.set_title(&title);
@@ -37,7 +40,8 @@ fn slides_in_order(archive: &mut Archive<'_>) -> Result<Vec<String>, ExtractionE
     walk(archive.open_entry(PRESENTATION)?, PRESENTATION, &mut |node| {
         if let Node::Start(element) = node
             && element.name() == "sldId"
-            && let Some(part) = element.attribute_exact("r:id").and_then(|id| relationships.target(&id).map(str::to_owned))
+            && let Some(part) =
+                element.attribute_exact("r:id").and_then(|id| relationships.target(&id).map(str::to_owned))
         {
             slides.push(part);
         }
@@ -47,7 +51,12 @@ fn slides_in_order(archive: &mut Archive<'_>) -> Result<Vec<String>, ExtractionE
     Ok(slides)
 }
 
-fn read_shapes(archive: &mut Archive<'_>, part: &str, titles: bool, out: &mut TextBuilder) -> Result<(), ExtractionError> {
+fn read_shapes(
+    archive: &mut Archive<'_>,
+    part: &str,
+    titles: bool,
+    out: &mut TextBuilder,
+) -> Result<(), ExtractionError> {
     let mut shapes = Shapes { titles, ..Shapes::default() };
     walk(archive.open_entry(part)?, part, &mut |node| match node {
         Node::Start(element) => shapes.start(element, out),
@@ -55,7 +64,9 @@ fn read_shapes(archive: &mut Archive<'_>, part: &str, titles: bool, out: &mut Te
             shapes.end(name, out);
             Ok(())
         }
-        Node::Text(text) if shapes.in_text && shapes.skip_depth == 0 && !shapes.is_furniture => out.push(text),
+        Node::Text(text) if shapes.in_text && shapes.skip_depth == 0 && !shapes.is_furniture => {
+            out.push(text)
+        }
         Node::Text(_) => Ok(()),
     })?;
     out.end_paragraph();

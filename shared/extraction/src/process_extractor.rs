@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::StreamExt;
-use millrace_ports::{ByteStream, ExtractedText, ExtractionError, ExtractionHints, ExtractionLimits, TextExtractor};
+use millrace_ports::{
+    ByteStream, ExtractedText, ExtractionError, ExtractionHints, ExtractionLimits, TextExtractor,
+};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::{Instant, timeout_at};
@@ -42,7 +44,10 @@ impl ChildCommand {
     /// the file it came from was replaced.
     #[must_use]
     pub fn this_program() -> Self {
-        Self { program: PathBuf::from("/proc/self/exe"), arguments: vec![OsString::from(EXTRACTION_CHILD_ARG)] }
+        Self {
+            program: PathBuf::from("/proc/self/exe"),
+            arguments: vec![OsString::from(EXTRACTION_CHILD_ARG)],
+        }
     }
 }
 
@@ -76,20 +81,31 @@ impl ProcessTextExtractor {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .map_err(|error| ExtractionError::Unavailable(format!("cannot start the parser process: {error}")))
+            .map_err(|error| {
+                ExtractionError::Unavailable(format!("cannot start the parser process: {error}"))
+            })
     }
 
     fn timed_out(&self) -> ExtractionError {
-        ExtractionError::TimedOut(format!("the parser was still running after {} ms", self.limits.time_ms_max))
+        ExtractionError::TimedOut(format!(
+            "the parser was still running after {} ms",
+            self.limits.time_ms_max
+        ))
     }
 }
 
 #[async_trait]
 impl TextExtractor for ProcessTextExtractor {
-    async fn extract(&self, content: ByteStream, hints: &ExtractionHints) -> Result<ExtractedText, ExtractionError> {
+    async fn extract(
+        &self,
+        content: ByteStream,
+        hints: &ExtractionHints,
+    ) -> Result<ExtractedText, ExtractionError> {
         let deadline = Instant::now() + Duration::from_millis(self.limits.time_ms_max);
         let mut child = self.spawn()?;
-        let (Some(input), Some(output), Some(errors)) = (child.stdin.take(), child.stdout.take(), child.stderr.take()) else {
+        let (Some(input), Some(output), Some(errors)) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
             return Err(ExtractionError::Unavailable("the parser process has no pipes".to_owned()));
         };
         let request = Request { hints: hints.clone(), limits: self.limits.clone() };
@@ -99,7 +115,9 @@ impl TextExtractor for ProcessTextExtractor {
             Ok(sent) => sent,
             Err(_) => {
                 kill(&mut child).await;
-                return Err(ExtractionError::Unavailable("the document did not arrive within the time limit".to_owned()));
+                return Err(ExtractionError::Unavailable(
+                    "the document did not arrive within the time limit".to_owned(),
+                ));
             }
         };
         if let Err(error) = sent {
@@ -119,8 +137,11 @@ impl TextExtractor for ProcessTextExtractor {
             kill(&mut child).await;
             return Err(self.timed_out());
         };
-        let status = status.map_err(|error| ExtractionError::Unavailable(format!("cannot learn how the parser ended: {error}")))?;
-        let complaint = tokio::time::timeout(EXIT_GRACE, errors).await.ok().and_then(Result::ok).unwrap_or_default();
+        let status = status.map_err(|error| {
+            ExtractionError::Unavailable(format!("cannot learn how the parser ended: {error}"))
+        })?;
+        let complaint =
+            tokio::time::timeout(EXIT_GRACE, errors).await.ok().and_then(Result::ok).unwrap_or_default();
         tracing::debug!(%status, complaint, "the parser process ended without a result");
         Err(explain(status, &complaint, &self.limits))
     }
@@ -128,15 +149,21 @@ impl TextExtractor for ProcessTextExtractor {
 
 /// Streams the request and the document into the child. A child that stops reading has its reasons,
 /// which its answer or its exit will tell; only our own side can fail here.
-async fn send(mut input: ChildStdin, request: &Request, mut content: ByteStream) -> Result<(), ExtractionError> {
-    let mut line = serde_json::to_vec(request).map_err(|error| ExtractionError::Unavailable(error.to_string()))?;
+async fn send(
+    mut input: ChildStdin,
+    request: &Request,
+    mut content: ByteStream,
+) -> Result<(), ExtractionError> {
+    let mut line =
+        serde_json::to_vec(request).map_err(|error| ExtractionError::Unavailable(error.to_string()))?;
     line.push(b'\n');
     if input.write_all(&line).await.is_err() {
         return Ok(());
     }
     let mut sent_bytes: u64 = 0;
     while let Some(piece) = content.next().await {
-        let piece = piece.map_err(|error| ExtractionError::Unavailable(format!("cannot read the document: {error}")))?;
+        let piece = piece
+            .map_err(|error| ExtractionError::Unavailable(format!("cannot read the document: {error}")))?;
         sent_bytes += piece.len() as u64;
         if sent_bytes > request.limits.input_bytes_max {
             return Err(input_too_large(request.limits.input_bytes_max));
@@ -149,7 +176,10 @@ async fn send(mut input: ChildStdin, request: &Request, mut content: ByteStream)
 }
 
 /// Reads the child's one result; nothing if it ended without one.
-async fn receive(mut output: ChildStdout, text_bytes_max: u64) -> Option<Result<ExtractedText, ExtractionError>> {
+async fn receive(
+    mut output: ChildStdout,
+    text_bytes_max: u64,
+) -> Option<Result<ExtractedText, ExtractionError>> {
     let mut prefix = [0; PREFIX_BYTES];
     output.read_exact(&mut prefix).await.ok()?;
     let lengths = Lengths::parse(&prefix, text_bytes_max)?;
@@ -184,7 +214,12 @@ async fn kill(child: &mut Child) {
 
 /// What it means that a child ended without a result.
 fn explain(status: ExitStatus, complaint: &str, limits: &ExtractionLimits) -> ExtractionError {
-    let out_of_memory = || ExtractionError::TooLarge(format!("the parser needs more than {} bytes of memory", limits.memory_bytes_max));
+    let out_of_memory = || {
+        ExtractionError::TooLarge(format!(
+            "the parser needs more than {} bytes of memory",
+            limits.memory_bytes_max
+        ))
+    };
     let starved = complaint.contains("memory allocation of") || complaint.contains("annot allocate memory");
     match (status.signal(), status.code()) {
         (Some(SIGXCPU), _) => ExtractionError::TimedOut("the parser used up its processor time".to_owned()),
@@ -197,6 +232,8 @@ fn explain(status: ExitStatus, complaint: &str, limits: &ExtractionLimits) -> Ex
         (Some(signal), _) => ExtractionError::Corrupt(format!("the parser crashed with signal {signal}")),
         (None, Some(PANIC_EXIT_CODE)) if starved => out_of_memory(),
         (None, Some(PANIC_EXIT_CODE)) => ExtractionError::Corrupt("the parser panicked".to_owned()),
-        (None, code) => ExtractionError::Unavailable(format!("the parser process ended with code {code:?} and no result")),
+        (None, code) => {
+            ExtractionError::Unavailable(format!("the parser process ended with code {code:?} and no result"))
+        }
     }
 }

@@ -19,7 +19,11 @@ impl Relationships {
     /// Reads what `part` points to; nothing if it has no relationships.
     pub(crate) fn of(archive: &mut Archive<'_>, part: &str) -> Result<Self, ExtractionError> {
         let (folder, name) = part.rsplit_once('/').unwrap_or(("", part));
-        let path = if folder.is_empty() { format!("_rels/{name}.rels") } else { format!("{folder}/_rels/{name}.rels") };
+        let path = if folder.is_empty() {
+            format!("_rels/{name}.rels")
+        } else {
+            format!("{folder}/_rels/{name}.rels")
+        };
         let mut found = Self::default();
         if !archive.contains(&path) {
             return Ok(found);

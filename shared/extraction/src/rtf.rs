@@ -14,8 +14,28 @@ use crate::text_builder::{Separator, TextBuilder};
 /// Groups open at once; real documents stay far below.
 const DEPTH_MAX: usize = 10_000;
 const SKIPPED: [&str; 22] = [
-    "colortbl", "stylesheet", "pict", "object", "header", "headerl", "headerr", "headerf", "footer", "footerl", "footerr", "footerf",
-    "listtable", "listoverridetable", "rsidtbl", "generator", "themedata", "datastore", "xmlnstbl", "fldinst", "latentstyles", "nonshppict",
+    "colortbl",
+    "stylesheet",
+    "pict",
+    "object",
+    "header",
+    "headerl",
+    "headerr",
+    "headerf",
+    "footer",
+    "footerl",
+    "footerr",
+    "footerf",
+    "listtable",
+    "listoverridetable",
+    "rsidtbl",
+    "generator",
+    "themedata",
+    "datastore",
+    "xmlnstbl",
+    "fldinst",
+    "latentstyles",
+    "nonshppict",
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +95,12 @@ impl Reader {
         Self {
             out: TextBuilder::new(limits),
             groups: Vec::new(),
-            group: Group { destination: Destination::Body, encoding: WINDOWS_1252, fallback_count: 1, hidden: false },
+            group: Group {
+                destination: Destination::Body,
+                encoding: WINDOWS_1252,
+                fallback_count: 1,
+                hidden: false,
+            },
             default_encoding: WINDOWS_1252,
             fonts: HashMap::new(),
             current_font: 0,
@@ -92,7 +117,9 @@ impl Reader {
             Token::Open => {
                 self.flush()?;
                 if self.groups.len() >= DEPTH_MAX {
-                    return Err(ExtractionError::Corrupt(format!("RTF groups nested more than {DEPTH_MAX} deep")));
+                    return Err(ExtractionError::Corrupt(format!(
+                        "RTF groups nested more than {DEPTH_MAX} deep"
+                    )));
                 }
                 self.groups.push(self.group.clone());
             }
@@ -131,7 +158,9 @@ impl Reader {
         match name {
             "fonttbl" => self.group.destination = Destination::FontTable,
             "info" => self.group.destination = Destination::Info,
-            "title" if self.group.destination == Destination::Info => self.group.destination = Destination::Title,
+            "title" if self.group.destination == Destination::Info => {
+                self.group.destination = Destination::Title
+            }
             _ if SKIPPED.contains(&name) => self.group.destination = Destination::Skipped,
             "ansicpg" => {
                 if let Some(encoding) = number.and_then(code_page) {
@@ -139,7 +168,9 @@ impl Reader {
                     self.group.encoding = encoding;
                 }
             }
-            "f" if self.group.destination == Destination::FontTable => self.current_font = number.unwrap_or(0),
+            "f" if self.group.destination == Destination::FontTable => {
+                self.current_font = number.unwrap_or(0)
+            }
             "f" => {
                 let font = number.unwrap_or(0);
                 self.group.encoding = self.fonts.get(&font).copied().unwrap_or(self.default_encoding);
@@ -155,7 +186,9 @@ impl Reader {
             }
             "v" => self.group.hidden = number != Some(0),
             "uc" => self.group.fallback_count = usize::try_from(number.unwrap_or(1)).unwrap_or(1),
-            _ if self.group.destination == Destination::Body && !self.group.hidden => self.body_word(name, number)?,
+            _ if self.group.destination == Destination::Body && !self.group.hidden => {
+                self.body_word(name, number)?
+            }
             _ => {}
         }
         Ok(())
@@ -165,7 +198,9 @@ impl Reader {
         match name {
             "par" => self.out.end_paragraph(),
             "outlinelevel" => {
-                if let Some(level) = number.and_then(|level| u8::try_from(level).ok()).filter(|level| *level < 9) {
+                if let Some(level) =
+                    number.and_then(|level| u8::try_from(level).ok()).filter(|level| *level < 9)
+                {
                     self.out.mark_heading(level + 1);
                 }
             }
@@ -298,6 +333,9 @@ mod tests {
 
     #[test]
     fn a_document_cut_short_is_corrupt() {
-        assert!(matches!(extract(b"{\\rtf1 hello {\\b wor", &ExtractionLimits::default()), Err(ExtractionError::Corrupt(_))));
+        assert!(matches!(
+            extract(b"{\\rtf1 hello {\\b wor", &ExtractionLimits::default()),
+            Err(ExtractionError::Corrupt(_))
+        ));
     }
 }

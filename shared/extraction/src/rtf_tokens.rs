@@ -5,7 +5,10 @@
 pub(crate) enum Token<'a> {
     Open,
     Close,
-    Word { name: &'a str, number: Option<i32> },
+    Word {
+        name: &'a str,
+        number: Option<i32>,
+    },
     /// A byte of text in the current code page.
     Byte(u8),
     /// `\*`: the group may be ignored by readers that do not know it.
@@ -30,7 +33,9 @@ impl<'a> Tokens<'a> {
         self.rest = after;
         Some(match first {
             b'\'' => {
-                let byte = after.get(..2).and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+                let byte = after
+                    .get(..2)
+                    .and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
                 self.rest = after.get(2..).unwrap_or(&[]);
                 Token::Byte(byte.unwrap_or(b'?'))
             }

@@ -202,7 +202,11 @@ impl TextBuilder {
     }
 
     /// Ends the document. No visible character at all is `Empty`, with the reason given.
-    pub(crate) fn finish(mut self, media_type: &str, empty_reason: &str) -> Result<ExtractedText, ExtractionError> {
+    pub(crate) fn finish(
+        mut self,
+        media_type: &str,
+        empty_reason: &str,
+    ) -> Result<ExtractedText, ExtractionError> {
         self.end_heading();
         self.end_page();
         let end = self.text.trim_end().len();
@@ -229,7 +233,10 @@ impl TextBuilder {
         let run = if at_start { visible } else { run };
         let separator = if self.text.is_empty() { "" } else { self.separator.as_str() };
         if (self.text.len() + separator.len() + run.len()) as u64 > self.text_bytes_max {
-            return Err(ExtractionError::TooLarge(format!("more than {} bytes of text", self.text_bytes_max)));
+            return Err(ExtractionError::TooLarge(format!(
+                "more than {} bytes of text",
+                self.text_bytes_max
+            )));
         }
         if self.separator > Separator::None {
             self.text.truncate(self.text.trim_end().len());
@@ -250,7 +257,10 @@ impl TextBuilder {
     fn push_blank(&mut self, run: &str) -> Result<(), ExtractionError> {
         if self.separator == Separator::None && !self.text.is_empty() {
             if (self.text.len() + run.len()) as u64 > self.text_bytes_max {
-                return Err(ExtractionError::TooLarge(format!("more than {} bytes of text", self.text_bytes_max)));
+                return Err(ExtractionError::TooLarge(format!(
+                    "more than {} bytes of text",
+                    self.text_bytes_max
+                )));
             }
             self.text.push_str(run);
         }
@@ -259,7 +269,9 @@ impl TextBuilder {
 
     fn push_special(&mut self, character: char) -> Result<(), ExtractionError> {
         match character {
-            '\r' | '\n' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' if self.heading.is_some() => {
+            '\r' | '\n' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}'
+                if self.heading.is_some() =>
+            {
                 self.request(Separator::Space);
                 Ok(())
             }

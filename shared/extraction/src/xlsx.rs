@@ -13,7 +13,10 @@ use crate::xml::{Element, Node, walk};
 
 const WORKBOOK: &str = "xl/workbook.xml";
 
-pub(crate) fn extract(archive: &mut Archive<'_>, limits: &ExtractionLimits) -> Result<ExtractedText, ExtractionError> {
+pub(crate) fn extract(
+    archive: &mut Archive<'_>,
+    limits: &ExtractionLimits,
+) -> Result<ExtractedText, ExtractionError> {
     let relationships = Relationships::of(archive, WORKBOOK)?;
     let workbook = Workbook::read(archive, &relationships)?;
     let strings = SharedStrings::read(archive, &relationships)?;
@@ -29,7 +32,8 @@ pub(crate) fn extract(archive: &mut Archive<'_>, limits: &ExtractionLimits) -> R
         out.push(&name)?;
         out.end_paragraph();
         let before = out.len();
-        let mut sheet = Sheet { strings: &strings, styles: &styles, cell: Cell::default(), row_has_cell: false };
+        let mut sheet =
+            Sheet { strings: &strings, styles: &styles, cell: Cell::default(), row_has_cell: false };
         walk(archive.open_entry(&part)?, &part, &mut |node| sheet.visit(&node, &mut out))?;
         out.end_paragraph();
         any_cell |= out.len() > before;
@@ -51,9 +55,14 @@ impl Workbook {
         walk(archive.open_entry(WORKBOOK)?, WORKBOOK, &mut |node| {
             if let Node::Start(element) = node {
                 match element.name() {
-                    "workbookPr" => found.dates_from_1904 = matches!(element.attribute("date1904").as_deref(), Some("1" | "true")),
+                    "workbookPr" => {
+                        found.dates_from_1904 =
+                            matches!(element.attribute("date1904").as_deref(), Some("1" | "true"))
+                    }
                     "sheet" => {
-                        let part = element.attribute("id").and_then(|id| relationships.target(&id).map(str::to_owned));
+                        let part = element
+                            .attribute("id")
+                            .and_then(|id| relationships.target(&id).map(str::to_owned));
                         if let Some(part) = part {
                             found.sheets.push((element.attribute("name").unwrap_or_default(), part));
                         }

@@ -17,9 +17,14 @@ pub(crate) struct SharedStrings {
 }
 
 impl SharedStrings {
-    pub(crate) fn read(archive: &mut Archive<'_>, relationships: &Relationships) -> Result<Self, ExtractionError> {
+    pub(crate) fn read(
+        archive: &mut Archive<'_>,
+        relationships: &Relationships,
+    ) -> Result<Self, ExtractionError> {
         let mut found = Self::default();
-        let Some(part) = relationships.of_kind("sharedStrings").into_iter().find(|part| archive.contains(part)) else {
+        let Some(part) =
+            relationships.of_kind("sharedStrings").into_iter().find(|part| archive.contains(part))
+        else {
             return Ok(found);
         };
         let (mut in_text, mut in_phonetic) = (false, false);
@@ -61,9 +66,14 @@ pub(crate) struct NumberStyles {
 }
 
 impl NumberStyles {
-    pub(crate) fn read(archive: &mut Archive<'_>, relationships: &Relationships, from_1904: bool) -> Result<Self, ExtractionError> {
+    pub(crate) fn read(
+        archive: &mut Archive<'_>,
+        relationships: &Relationships,
+        from_1904: bool,
+    ) -> Result<Self, ExtractionError> {
         let mut found = Self { is_date: Vec::new(), from_1904 };
-        let Some(part) = relationships.of_kind("styles").into_iter().find(|part| archive.contains(part)) else {
+        let Some(part) = relationships.of_kind("styles").into_iter().find(|part| archive.contains(part))
+        else {
             return Ok(found);
         };
         let mut custom: HashMap<u32, bool> = HashMap::new();
@@ -74,7 +84,10 @@ impl NumberStyles {
                     let id = element.attribute("numFmtId").and_then(|id| id.parse::<u32>().ok());
                     match (element.name(), id) {
                         ("numFmt", Some(id)) => {
-                            custom.insert(id, is_date_format(&element.attribute("formatCode").unwrap_or_default()));
+                            custom.insert(
+                                id,
+                                is_date_format(&element.attribute("formatCode").unwrap_or_default()),
+                            );
                         }
                         ("cellXfs", _) => in_cell_formats = true,
                         ("xf", id) if in_cell_formats => {
@@ -151,7 +164,8 @@ fn date_text(serial: f64, from_1904: bool) -> Option<String> {
     if !from_1904 && day < 60 {
         day += 1;
     }
-    let (year, month, day_of_month) = civil_date(day - if from_1904 { DAYS_1904_TO_EPOCH } else { DAYS_1900_TO_EPOCH });
+    let (year, month, day_of_month) =
+        civil_date(day - if from_1904 { DAYS_1904_TO_EPOCH } else { DAYS_1900_TO_EPOCH });
     let date = format!("{year:04}-{month:02}-{day_of_month:02}");
     Some(if seconds == 0 { date } else { format!("{date} {time}") })
 }
@@ -188,6 +202,10 @@ mod tests {
     #[test]
     fn date_formats_are_told_from_number_formats() {
         assert!(is_date_format("dd/mm/yyyy") && is_date_format("[$-409]h:mm AM/PM"));
-        assert!(!is_date_format("#,##0.00 \"days\"") && !is_date_format("[Red]0.00") && !is_date_format("0.00E+00"));
+        assert!(
+            !is_date_format("#,##0.00 \"days\"")
+                && !is_date_format("[Red]0.00")
+                && !is_date_format("0.00E+00")
+        );
     }
 }

@@ -38,17 +38,18 @@ impl Element<'_> {
             .with_checks(false)
             .flatten()
             .find(|attribute| local(attribute.key.0) == name)
-            .map(|attribute| attribute.normalized_value(XmlVersion::Implicit1_0).map(Cow::into_owned).unwrap_or_default())
+            .map(|attribute| {
+                attribute.normalized_value(XmlVersion::Implicit1_0).map(Cow::into_owned).unwrap_or_default()
+            })
     }
 
     /// The value of the attribute with exactly this name, prefix included.
     pub(crate) fn attribute_exact(&self, name: &str) -> Option<String> {
-        self.start
-            .attributes()
-            .with_checks(false)
-            .flatten()
-            .find(|attribute| attribute.key.0 == name)
-            .map(|attribute| attribute.normalized_value(XmlVersion::Implicit1_0).map(Cow::into_owned).unwrap_or_default())
+        self.start.attributes().with_checks(false).flatten().find(|attribute| attribute.key.0 == name).map(
+            |attribute| {
+                attribute.normalized_value(XmlVersion::Implicit1_0).map(Cow::into_owned).unwrap_or_default()
+            },
+        )
     }
 
     /// A value such as `w:val="0"` read as a switch that is on unless it says otherwise.
@@ -97,7 +98,9 @@ pub(crate) fn walk(
                 }
             }
             Event::DocType(doctype) if doctype.xml10_content().contains("<!ENTITY") => {
-                return Err(ExtractionError::Corrupt(format!("{part} declares XML entities, which are not expanded")));
+                return Err(ExtractionError::Corrupt(format!(
+                    "{part} declares XML entities, which are not expanded"
+                )));
             }
             Event::Eof => break,
             Event::DocType(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}

@@ -2,6 +2,8 @@
 //! or babble are killed and reported for what they did. This program is its own child, with and without
 //! faults, which is why it has no test harness. What the parsers read is tested in `formats.rs`.
 
+#![expect(clippy::unwrap_used, reason = "without a harness nothing here is marked as a test")]
+
 use std::ffi::OsString;
 use std::future::Future;
 use std::io::{Read, Write};
@@ -11,8 +13,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::StreamExt;
-use millrace_extraction::{ChildCommand, EXTRACTION_CHILD_ARG, ProcessTextExtractor, check_extracted_text, run_extraction_child, samples};
-use millrace_ports::{ByteStream, ExtractedText, ExtractionError, ExtractionHints, ExtractionLimits, TextExtractor};
+use millrace_extraction::{
+    ChildCommand, EXTRACTION_CHILD_ARG, ProcessTextExtractor, check_extracted_text, run_extraction_child,
+    samples,
+};
+use millrace_ports::{
+    ByteStream, ExtractedText, ExtractionError, ExtractionHints, ExtractionLimits, TextExtractor,
+};
 
 const FAULT_ARG: &str = "--fault";
 const PIECE_BYTES: usize = 64 << 10;
@@ -61,7 +68,9 @@ const TESTS: &[Test] = &[
     ("samples come through the pipe", || Box::pin(samples_come_through_the_pipe())),
     ("refusals come through the pipe", || Box::pin(refusals_come_through_the_pipe())),
     ("a large document comes through", || Box::pin(a_large_document_comes_through())),
-    ("children that do not end are killed in time", || Box::pin(children_that_do_not_end_are_killed_in_time())),
+    ("children that do not end are killed in time", || {
+        Box::pin(children_that_do_not_end_are_killed_in_time())
+    }),
     ("children that end badly are reported", || Box::pin(children_that_end_badly_are_reported())),
     ("a parser that starves is too large", || Box::pin(a_parser_that_starves_is_too_large())),
     ("input over the limit is too large", || Box::pin(input_over_the_limit_is_too_large())),
@@ -92,7 +101,9 @@ fn extractor(arguments: &[&str], limits: ExtractionLimits) -> ProcessTextExtract
 
 fn stream(bytes: Vec<u8>) -> ByteStream {
     let bytes = Bytes::from(bytes);
-    let pieces = (0..bytes.len()).step_by(PIECE_BYTES).map(move |at| Ok(bytes.slice(at..bytes.len().min(at + PIECE_BYTES))));
+    let pieces = (0..bytes.len())
+        .step_by(PIECE_BYTES)
+        .map(move |at| Ok(bytes.slice(at..bytes.len().min(at + PIECE_BYTES))));
     futures::stream::iter(pieces.collect::<Vec<_>>()).boxed()
 }
 
@@ -117,14 +128,22 @@ async fn refusals_come_through_the_pipe() {
     let extractor = ProcessTextExtractor::new(limits());
     for sample in samples::refused() {
         let error = extractor.extract(stream(sample.bytes), &named(sample.filename)).await.unwrap_err();
-        assert_eq!(serde_json::to_value(&error).unwrap()["kind"], sample.error_kind, "{}: {error}", sample.filename);
+        assert_eq!(
+            serde_json::to_value(&error).unwrap()["kind"],
+            sample.error_kind,
+            "{}: {error}",
+            sample.filename
+        );
     }
 }
 
 async fn a_large_document_comes_through() {
     let line = "The keeper trimmed the wick and wrote the hour into his book. 🌊\n";
     let text = line.repeat((20 << 20) / line.len());
-    let extracted = ProcessTextExtractor::new(limits()).extract(stream(text.clone().into_bytes()), &named("a.txt")).await.unwrap();
+    let extracted = ProcessTextExtractor::new(limits())
+        .extract(stream(text.clone().into_bytes()), &named("a.txt"))
+        .await
+        .unwrap();
     assert_eq!(extracted.text, text.trim_end());
 }
 
@@ -160,7 +179,10 @@ async fn a_parser_that_starves_is_too_large() {
         .await;
     assert!(result.is_ok(), "{result:?}");
     let result = ProcessTextExtractor::new(limits).extract(stream(text), &named("a.txt")).await;
-    assert!(matches!(&result, Err(ExtractionError::TooLarge(reason)) if reason.contains("memory")), "{result:?}");
+    assert!(
+        matches!(&result, Err(ExtractionError::TooLarge(reason)) if reason.contains("memory")),
+        "{result:?}"
+    );
 }
 
 async fn input_over_the_limit_is_too_large() {
@@ -172,16 +194,26 @@ async fn input_over_the_limit_is_too_large() {
 }
 
 async fn trouble_on_our_side_is_unavailable() {
-    let broken = futures::stream::iter([Ok(Bytes::from_static(b"a")), Err(std::io::Error::other("the store went away"))]).boxed();
+    let broken = futures::stream::iter([
+        Ok(Bytes::from_static(b"a")),
+        Err(std::io::Error::other("the store went away")),
+    ])
+    .boxed();
     let result = ProcessTextExtractor::new(limits()).extract(broken, &named("a.txt")).await;
-    assert!(matches!(&result, Err(ExtractionError::Unavailable(reason)) if reason.contains("went away")), "{result:?}");
+    assert!(
+        matches!(&result, Err(ExtractionError::Unavailable(reason)) if reason.contains("went away")),
+        "{result:?}"
+    );
 
     let stalled = ExtractionLimits { time_ms_max: 200, ..limits() };
-    let result = ProcessTextExtractor::new(stalled).extract(futures::stream::pending().boxed(), &named("a.txt")).await;
+    let result =
+        ProcessTextExtractor::new(stalled).extract(futures::stream::pending().boxed(), &named("a.txt")).await;
     assert!(matches!(result, Err(ExtractionError::Unavailable(_))), "{result:?}");
 
     let nowhere = ChildCommand { program: "/nonexistent/parser".into(), arguments: Vec::new() };
-    let result = ProcessTextExtractor::with_command(nowhere, limits()).extract(stream(b"a".to_vec()), &named("a.txt")).await;
+    let result = ProcessTextExtractor::with_command(nowhere, limits())
+        .extract(stream(b"a".to_vec()), &named("a.txt"))
+        .await;
     assert!(matches!(result, Err(ExtractionError::Unavailable(_))), "{result:?}");
     assert_eq!(children(), 0);
 }

@@ -271,8 +271,8 @@ pub async fn a_snapshot_stands_for_the_events_before_it(fixture: &EventStoreFixt
     let snapshot = history.snapshot.unwrap();
     assert_eq!(snapshot.version, Version::new(101));
     assert_eq!(history.events.len(), 1);
-    let folded = history.events.iter().fold(Some(snapshot), |state, e| Some(evolve(state, &e.event, e.time)));
-    assert_eq!(folded, story.document);
+    let folded = history.events.iter().fold(snapshot, |state, e| evolve(Some(state), &e.event, e.time));
+    assert_eq!(Some(folded), story.document);
     assert_eq!(events_of(fixture, &story.key).await.len(), 102);
 }
 

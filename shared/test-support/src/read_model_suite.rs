@@ -134,7 +134,8 @@ pub async fn documents_that_come_and_go_do_not_disturb_the_others(fixture: &Read
     save(fixture, &stories.iter().map(Story::view).collect::<Vec<_>>()).await;
     let mut visited = Vec::new();
     let mut query = ListQuery { limit: 3, ..everything("acme") };
-    for round in 0.. {
+    let mut deleted = 0;
+    loop {
         let page = list(fixture, &query).await;
         visited.extend(page.views.iter().map(|view| view.key.document_id));
         if page.next.is_none() {
@@ -142,9 +143,10 @@ pub async fn documents_that_come_and_go_do_not_disturb_the_others(fixture: &Read
         }
         query.after = page.next;
         save(fixture, &[uploaded(&ids, "acme").view()]).await;
-        if round < 2 {
-            stories[round].delete(&ids);
-            save(fixture, &[stories[round].view()]).await;
+        if deleted < 2 {
+            stories[deleted].delete(&ids);
+            save(fixture, &[stories[deleted].view()]).await;
+            deleted += 1;
         }
     }
     for story in &stories[2..] {

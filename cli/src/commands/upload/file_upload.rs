@@ -25,9 +25,6 @@ use super::summary::{Ending, FileOutcome};
 
 /// How often a document may have been uploaded and deleted again, before we stop looking for a key that is free.
 const DELETED_PREDECESSORS_MAX: usize = 32;
-/// How often to ask again while the server says that the same upload is under way.
-const SAME_UNDER_WAY_MAX: u32 = 20;
-const SAME_UNDER_WAY_PAUSE: Duration = Duration::from_millis(500);
 
 /// What all files of one run share.
 #[derive(Debug)]
@@ -188,11 +185,7 @@ impl<'a> Uploads<'a> {
         }
         let is_stale = was_there && state.value.is_worth_a_retry();
         if is_stale {
-            match self.client().retry(&document_id).await {
-                // Somebody else was quicker: then it goes on all the same.
-                Err(error) if error.status() != Some(409) => return Err(error),
-                _ => {}
-            }
+            self.client().retry(&document_id).await?;
         }
         Ok(Taken { document_id, was_there, state: Some(state), is_stale })
     }
@@ -222,7 +215,7 @@ impl<'a> Uploads<'a> {
         })
     }
 
-    /// Sends the content; waits if another process is just sending the same.
+    /// Sends the content, provided that it still is what its key says.
     async fn transfer(
         &self,
         path: &Path,
@@ -236,24 +229,15 @@ impl<'a> Uploads<'a> {
             media_type: media_type_of(path),
             metadata: self.settings.metadata.clone(),
         };
-        let mut attempt = 0;
-        loop {
-            let content = FileContent {
-                path: path.to_owned(),
-                length_bytes: fingerprint.length_bytes,
-                progress: line.sending(fingerprint.length_bytes),
-            };
-            let upload = UploadRequest { target, headers: &headers, idempotency_key, content };
-            let outcome = self.client().upload(upload).await;
-            fingerprint.check_unchanged(path)?;
-            match outcome {
-                Err(error) if is_same_under_way(&error) && attempt < SAME_UNDER_WAY_MAX => {
-                    attempt += 1;
-                    tokio::time::sleep(SAME_UNDER_WAY_PAUSE).await;
-                }
-                outcome => return outcome,
-            }
-        }
+        let content = FileContent {
+            path: path.to_owned(),
+            length_bytes: fingerprint.length_bytes,
+            progress: line.sending(fingerprint.length_bytes),
+        };
+        let upload = UploadRequest { target, headers: &headers, idempotency_key, content };
+        let outcome = self.client().upload(upload).await;
+        fingerprint.check_unchanged(path)?;
+        outcome
     }
 
     /// Waits for the document, if that is wanted, and says what became of it.
@@ -299,14 +283,6 @@ fn ending_now(was_there: bool, state: &DocumentState) -> Ending {
 
 fn filename(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
-}
-
-/// 409 with a code of its own: the server is still at work on a request with the same key.
-fn is_same_under_way(error: &ClientError) -> bool {
-    error.problem().is_some_and(|problem| {
-        let code = problem.code.as_deref().unwrap_or_default();
-        problem.status == 409 && (code.contains("idempotency") || problem.retryable == Some(true))
-    })
 }
 
 /// Whether the document was made before this run sent the file: as the server says, or else by its own clock. Its `Date`

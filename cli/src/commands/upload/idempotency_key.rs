@@ -55,7 +55,10 @@ mod tests {
     #[test]
     fn the_key_of_a_file_never_changes() {
         // Pinned: another value would upload everything a second time.
-        assert_eq!(key("default", "a.pdf", "00"), "PINNED");
+        assert_eq!(
+            key("default", "a.pdf", "00"),
+            "millrace-cli-1-84fc91d00baf8f816538fdf5905e8d2868ebaf9dfb428fad69c9a540d2d9ad89"
+        );
     }
 
     #[test]

@@ -10,12 +10,21 @@ use super::{AuthenticationError, Authenticator};
 
 /// Trusts everybody who can connect, except browsers that act for another site.
 #[derive(Debug, Clone)]
-pub struct AlwaysTenant(pub TenantId);
+pub struct AlwaysTenant {
+    tenant_id: TenantId,
+}
+
+impl AlwaysTenant {
+    /// Every request is this tenant's.
+    pub fn new(tenant_id: TenantId) -> Self {
+        Self { tenant_id }
+    }
+}
 
 #[async_trait]
 impl Authenticator for AlwaysTenant {
     async fn authenticate(&self, head: &Parts) -> Result<TenantId, AuthenticationError> {
         require_same_machine(head)?;
-        Ok(self.0.clone())
+        Ok(self.tenant_id.clone())
     }
 }

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, ETAG, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode};
 use millrace_domain::{CorrelationId, DeletionReceipt};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 use super::ProblemCode;
@@ -39,6 +39,7 @@ pub(crate) struct ProblemBody<'a> {
     /// What went wrong this time, and what to do about it.
     detail: &'a str,
     /// Stable; for programs.
+    #[schemars(schema_with = "code_schema")]
     code: &'a str,
     /// Names this request in logs and events.
     correlation_id: CorrelationId,
@@ -118,6 +119,11 @@ impl Problem {
         }
         response
     }
+}
+
+fn code_schema(_: &mut SchemaGenerator) -> Schema {
+    let codes: Vec<&str> = ProblemCode::ALL.iter().map(|code| code.as_str()).collect();
+    json_schema!({ "type": "string", "enum": codes, "description": "Stable; for programs." })
 }
 
 impl IntoResponse for Problem {

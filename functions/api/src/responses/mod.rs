@@ -10,7 +10,7 @@ mod timeline;
 
 pub(crate) use accepted::AcceptedResponse;
 pub(crate) use chunks::ChunksResponse;
-pub(crate) use document::{DocumentResponse, status_schema};
+pub(crate) use document::DocumentResponse;
 pub(crate) use documents::DocumentsResponse;
 pub(crate) use search::SearchResponse;
 pub(crate) use stats::StatsResponse;

@@ -9,7 +9,6 @@ use millrace_ports::PortError;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::checkpoint::Checkpointer;
 use super::connection::{open_in_memory, open_writer, reserve_log};
 use super::errors::{named, not_committed};
 use super::migrations::migrate;
@@ -55,12 +54,11 @@ impl Database {
 
     /// Opens or creates the database on a file. One of a newer format is refused.
     pub fn open_with(path: &Path, options: DatabaseOptions) -> Result<Self, PortError> {
-        let mut connection = open_writer(path)?;
+        let connection = open_writer(path)?;
         let attempted = format!("open database {}", path.display());
         migrate(&connection).map_err(|error| named(error, &attempted))?;
         reserve_log(path)?;
-        let checkpointer = Checkpointer::start(&mut connection, open_writer(path)?)?;
-        let writer = Writer::start(connection, checkpointer)?;
+        let writer = Writer::start(connection, open_writer(path)?)?;
         let readers = Readers::start(path, options.readers)?;
         Ok(Self { engine: Arc::new(Engine::OnFile { writer, readers }) })
     }
@@ -237,7 +235,10 @@ mod tests {
                 })
                 .await
                 .unwrap_err();
-            assert_eq!((panicked.kind, panicked.to_string().as_str()), (ErrorKind::Unavailable, "panic: unavailable"));
+            assert_eq!(
+                (panicked.kind, panicked.to_string().as_str()),
+                (ErrorKind::Unavailable, "panic: unavailable")
+            );
             let read: Result<(), _> = database.read("panic too", |_| panic!("on purpose")).await;
             assert!(read.is_err());
             database.write_bulk("insert", insert(2)).await.unwrap();
@@ -286,5 +287,58 @@ mod tests {
         drop(database);
         let database = Database::open(&path).unwrap();
         assert_eq!(database.read("list", numbers).await.unwrap(), [7]);
+    }
+
+    #[tokio::test]
+    async fn interactive_writes_go_before_bulk_ones_that_wait_longer() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("t.db")).unwrap();
+        database.write("create", table).await.unwrap();
+        let (release, released) = mpsc::channel::<()>();
+        let (noted, notes) = mpsc::channel();
+        let busy = database.write("keep the writer busy", move |_| {
+            released.recv().map_err(crate::database::corrupt)
+        });
+        let note = |n: i64| {
+            let noted = noted.clone();
+            move |_: &i64| noted.send(n).unwrap()
+        };
+        let bulk = (10..13).map(|n| database.write_bulk_then("bulk", insert(n), note(n)));
+        let interactive = (1..4).map(|n| database.write_then("interactive", insert(n), note(n)));
+        let waiting = async {
+            tokio::join!(
+                futures::future::join_all(bulk),
+                futures::future::join_all(interactive),
+                async { release.send(()).unwrap() },
+            )
+        };
+        let (done, _) = tokio::join!(busy, waiting);
+        done.unwrap();
+        assert_eq!(notes.try_iter().collect::<Vec<_>>(), [1, 2, 3, 10, 11, 12]);
+    }
+
+    #[tokio::test]
+    async fn the_log_stays_within_its_space_under_bulk_writes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.db");
+        let database = Database::open(&path).unwrap();
+        database.write("create", table).await.unwrap();
+        let log_bytes = || std::fs::metadata(folder.path().join("t.db-wal")).unwrap().len();
+        let reserved = log_bytes();
+        database
+            .write("create", |c| c.execute_batch("CREATE TABLE big (b BLOB) STRICT").map_err(sql_error))
+            .await
+            .unwrap();
+        for _ in 0..150 {
+            let fill = |c: &Connection| {
+                c.execute("INSERT INTO big VALUES (randomblob(1000000))", []).map(drop).map_err(sql_error)
+            };
+            database.write_bulk("fill", fill).await.unwrap();
+        }
+        assert_eq!(log_bytes(), reserved);
+        let count = |c: &Connection| -> Result<i64, PortError> {
+            c.query_row("SELECT count(*) FROM big", [], |row| row.get(0)).map_err(sql_error)
+        };
+        assert_eq!(database.read("count", count).await.unwrap(), 150);
     }
 }

@@ -20,9 +20,8 @@ const MIGRATIONS: [&[&str]; FORMAT_VERSION as usize] = [&[
 
 /// Brings the database to this release's format, in one transaction. One of a newer format is refused untouched.
 pub(super) fn migrate(connection: &Connection) -> Result<(), PortError> {
-    let found: u32 = connection
-        .pragma_query_value(None, "user_version", |row| row.get(0))
-        .map_err(sql_error)?;
+    let found: u32 =
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(sql_error)?;
     if found > FORMAT_VERSION {
         let reason = format!(
             "the database has format {found}, this release reads up to {FORMAT_VERSION}: use the newer release"

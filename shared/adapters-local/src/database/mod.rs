@@ -13,6 +13,6 @@ mod writer;
 
 pub(crate) use errors::named;
 pub use errors::{corrupt, sql_error};
-pub(crate) use rows::{read_row, read_rows};
 pub use handle::{Database, DatabaseOptions};
 pub use migrations::FORMAT_VERSION;
+pub(crate) use rows::{read_row, read_rows};

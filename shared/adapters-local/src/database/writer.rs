@@ -9,14 +9,15 @@ use std::time::{Duration, Instant};
 use millrace_ports::{ErrorKind, PortError};
 use rusqlite::Connection;
 
-use super::checkpoint::{Checkpointer, finish_checkpoint};
-use super::errors::not_committed;
+use super::checkpoint::{Checkpointer, Schedule};
 use super::transaction::{Task, commit_together};
 
 /// Most writes of one group.
 const GROUP_WRITES_MAX: usize = 512;
 /// Work after which a group is committed, however many wait. One write in it may take longer.
 const GROUP_WORK_MAX: Duration = Duration::from_millis(5);
+/// The same for a group of bulk writes: shorter, because an interactive write that arrives meanwhile waits for it.
+const BULK_WORK_MAX: Duration = Duration::from_millis(2);
 /// After so many interactive groups in a row a bulk write that waits gets its turn.
 const INTERACTIVE_GROUPS_MAX: u32 = 8;
 
@@ -37,9 +38,15 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, checkpointer: Checkpointer) -> Result<Self, PortError> {
+    /// Starts the thread on a connection that writes; `checkpoints` is another one to the same file.
+    pub(super) fn start(mut connection: Connection, checkpoints: Connection) -> Result<Self, PortError> {
         let inbox = Arc::new(Inbox::default());
-        let checkpointer = Arc::new(checkpointer);
+        let told = Arc::clone(&inbox);
+        let done = move || {
+            told.lock().rest_left = true;
+            told.arrived.notify_one();
+        };
+        let checkpointer = Arc::new(Checkpointer::start(&mut connection, checkpoints, done)?);
         let (its_inbox, its_checkpointer) = (Arc::clone(&inbox), Arc::clone(&checkpointer));
         let thread = thread::Builder::new()
             .name("millrace-writer".into())
@@ -87,7 +94,18 @@ struct Inbox {
 struct Waiting {
     interactive: VecDeque<Box<dyn Task>>,
     bulk: VecDeque<Box<dyn Task>>,
+    /// The log is full: bulk writes wait until the checkpoint is finished.
+    bulk_held: bool,
+    /// The checkpoint thread is done, and the writer is to finish.
+    rest_left: bool,
     closed: bool,
+}
+
+/// What the writer does next.
+enum Next {
+    Commit,
+    FinishCheckpoint,
+    Stop,
 }
 
 impl Inbox {
@@ -96,23 +114,23 @@ impl Inbox {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until there is something to do; false once there never will be.
-    fn wait(&self) -> bool {
+    /// Waits until there is something to do.
+    fn wait(&self, log_full: bool, log_too_long: bool) -> Next {
         let mut waiting = self.lock();
+        waiting.bulk_held = log_full;
         loop {
-            if !waiting.interactive.is_empty() || !waiting.bulk.is_empty() {
-                return true;
+            if waiting.rest_left && (waiting.interactive.is_empty() || log_too_long) {
+                waiting.rest_left = false;
+                return Next::FinishCheckpoint;
             }
-            if waiting.closed {
-                return false;
+            if !waiting.interactive.is_empty() || (!waiting.bulk.is_empty() && !waiting.bulk_held) {
+                return Next::Commit;
+            }
+            if waiting.closed && waiting.bulk.is_empty() {
+                return Next::Stop;
             }
             waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
-    }
-
-    fn is_idle(&self) -> bool {
-        let waiting = self.lock();
-        waiting.interactive.is_empty() && waiting.bulk.is_empty()
     }
 }
 
@@ -125,7 +143,10 @@ struct Group {
 }
 
 impl Group {
-    #[expect(clippy::disallowed_methods, reason = "bounds how long a group's callers wait; nothing is decided by it")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "bounds how long a group's callers wait; nothing is decided by it"
+    )]
     fn new(bulk_first: bool) -> Self {
         Self { started: Instant::now(), writes: 0, interactive: false, bulk_first }
     }
@@ -133,33 +154,40 @@ impl Group {
     /// Interactive writes first; bulk ones only into a group in which nobody waits for an acknowledgement, or as
     /// the first of it when they were passed over too often.
     fn next(&mut self, inbox: &Inbox) -> Option<Box<dyn Task>> {
-        if self.writes >= GROUP_WRITES_MAX || (self.writes > 0 && self.started.elapsed() >= GROUP_WORK_MAX) {
+        let worked = if self.writes == 0 { Duration::ZERO } else { self.started.elapsed() };
+        if self.writes >= GROUP_WRITES_MAX || worked >= GROUP_WORK_MAX {
             return None;
         }
         let mut waiting = inbox.lock();
-        let overdue = if self.bulk_first && self.writes == 0 { waiting.bulk.pop_front() } else { None };
-        let task = match overdue.or_else(|| waiting.interactive.pop_front().inspect(|_| self.interactive = true)) {
-            None if !self.interactive => waiting.bulk.pop_front(),
-            task => task,
-        };
+        let overdue = self.bulk_first && self.writes == 0 && !waiting.bulk_held;
+        if let Some(task) = if overdue { waiting.bulk.pop_front() } else { None } {
+            self.writes += 1;
+            return Some(task);
+        }
+        let mut task = waiting.interactive.pop_front();
+        if task.is_some() {
+            self.interactive = true;
+        } else if !self.interactive && !waiting.bulk_held && worked < BULK_WORK_MAX {
+            task = waiting.bulk.pop_front();
+        }
         self.writes += usize::from(task.is_some());
         task
     }
 }
 
 fn run(connection: &Connection, inbox: &Inbox, checkpointer: &Checkpointer) {
+    let mut schedule = Schedule::default();
     let mut passed_over = 0;
-    while inbox.wait() {
-        let mut group = Group::new(passed_over >= INTERACTIVE_GROUPS_MAX);
-        commit_together(connection, || group.next(inbox));
-        passed_over = if group.interactive && !group.bulk_first { passed_over + 1 } else { 0 };
-        checkpointer.after_commit();
-        if checkpointer.wants_finish(inbox.is_idle()) {
-            finish_checkpoint(connection, checkpointer);
+    loop {
+        match inbox.wait(schedule.is_log_full(checkpointer), schedule.is_log_too_long(checkpointer)) {
+            Next::Stop => return,
+            Next::FinishCheckpoint => schedule.finish(connection, checkpointer),
+            Next::Commit => {
+                let mut group = Group::new(passed_over >= INTERACTIVE_GROUPS_MAX);
+                commit_together(connection, || group.next(inbox));
+                passed_over = if group.interactive && !group.bulk_first { passed_over + 1 } else { 0 };
+                schedule.after_commit(checkpointer);
+            }
         }
-    }
-    let mut waiting = inbox.lock();
-    for task in waiting.interactive.drain(..) {
-        task.settle(Err(not_committed("the database was closed")));
     }
 }

@@ -9,8 +9,7 @@ use rusqlite::Row;
 use crate::database::{corrupt, sql_error};
 
 /// The columns that `read_message` expects, in its order.
-pub(super) const MESSAGE_COLUMNS: &str =
-    "id, share, receive_count, delivery, sent_at, attributes, body";
+pub(super) const MESSAGE_COLUMNS: &str = "id, share, receive_count, delivery, sent_at, attributes, body";
 
 /// Ready to be received.
 pub(super) const READY: i64 = 0;

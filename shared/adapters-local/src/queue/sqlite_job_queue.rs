@@ -53,8 +53,19 @@ impl SqliteJobQueue {
         Self { database, clock, queues }
     }
 
+    /// Makes every message that is in flight receivable again, without counting that receive. Only for whoever knows that
+    /// all its receivers are gone, as a node does that has just locked its data folder: the receive was cut off by the
+    /// death of the process and says nothing about the message. Gives how many there were.
+    pub async fn return_in_flight(&self) -> Result<u64, PortError> {
+        let now = self.clock.now();
+        self.database
+            .write("return messages in flight", move |connection| steering::put_back(connection, now))
+            .await
+    }
+
     fn queue(&self, name: QueueName) -> Result<&Queue, PortError> {
-        let missing = || PortError::caused(ErrorKind::Invalid, format!("use queue {name}"), "it has no policy");
+        let missing =
+            || PortError::caused(ErrorKind::Invalid, format!("use queue {name}"), "it has no policy");
         self.queues.get(&name).ok_or_else(missing)
     }
 

@@ -5,8 +5,8 @@ use millrace_ports::{ErrorKind, PortError, QueueDepth, QueuePolicy, ReceivedMess
 use rusqlite::Connection;
 
 use super::message_row::{Delivery, HIDDEN, MESSAGE_COLUMNS, READY, read_message};
-use super::taking::{bury, held};
 use super::shares;
+use super::taking::{bury, held};
 use crate::database::{read_rows, sql_error};
 
 /// Hides a message until then. It no longer counts as keeping a worker busy: a message that was put back for ten
@@ -23,6 +23,19 @@ pub(super) fn hide(
         .prepare_cached("UPDATE messages SET state = ?2, visible_at = ?3, busy = 0 WHERE id = ?1")
         .and_then(|mut update| update.execute((found.id, HIDDEN, until.as_millis())))
         .map(drop)
+        .map_err(sql_error)
+}
+
+/// Makes everything that a worker holds due now, its receipts no good, and the receive not counted. Taking it makes it
+/// ready, as it does with whatever is due.
+pub(super) fn put_back(connection: &Connection, now: Timestamp) -> Result<u64, PortError> {
+    connection
+        .prepare_cached(
+            "UPDATE messages SET visible_at = ?1, delivery = 0, receive_count = max(receive_count - 1, 0) \
+             WHERE state = 1 AND busy = 1",
+        )
+        .and_then(|mut update| update.execute([now.as_millis()]))
+        .map(|rows| rows as u64)
         .map_err(sql_error)
 }
 

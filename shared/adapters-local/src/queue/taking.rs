@@ -161,7 +161,9 @@ pub(super) fn bury(connection: &Connection, id: i64, reason: &str) -> Result<(),
         .map_err(sql_error)?;
     let attributes = with_reason(read_attributes(&attributes)?, reason);
     connection
-        .prepare_cached("UPDATE messages SET state = ?2, busy = 0, delivery = 0, attributes = ?3 WHERE id = ?1")
+        .prepare_cached(
+            "UPDATE messages SET state = ?2, busy = 0, delivery = 0, attributes = ?3 WHERE id = ?1",
+        )
         .and_then(|mut update| update.execute((id, DEAD, write_attributes(&attributes))))
         .map(drop)
         .map_err(sql_error)
@@ -195,7 +197,9 @@ pub(super) fn held(
     delivery: Delivery,
 ) -> Result<Option<Held>, PortError> {
     let mut select = connection
-        .prepare_cached("SELECT share, state, busy FROM messages WHERE id = ?1 AND queue = ?2 AND delivery = ?3")
+        .prepare_cached(
+            "SELECT share, state, busy FROM messages WHERE id = ?1 AND queue = ?2 AND delivery = ?3",
+        )
         .map_err(sql_error)?;
     select
         .query_row((delivery.id, queue, delivery.number), |row| {

@@ -105,12 +105,7 @@ fn count_term(terms: &mut Vec<(Term, f32)>, term: Term) {
     }
 }
 
-fn lookup(
-    stemmer: &Stemmer,
-    known: &mut FxHashMap<Box<str>, Known>,
-    token: &str,
-    kind: TokenKind,
-) -> Known {
+fn lookup(stemmer: &Stemmer, known: &mut FxHashMap<Box<str>, Known>, token: &str, kind: TokenKind) -> Known {
     if let Some(found) = known.get(token) {
         return *found;
     }

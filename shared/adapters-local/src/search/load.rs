@@ -13,7 +13,7 @@ use super::collection::Collection;
 use super::entry::{About, Entry};
 use super::forward::{Decoded, decode, encode};
 use super::rows::{entry_and_chunk, save_terms};
-use super::segment::{SegmentBuilder, SEGMENT_CHUNKS_MAX};
+use super::segment::{SEGMENT_CHUNKS_MAX, SegmentBuilder};
 use super::vector_block::Row;
 use crate::{Database, Publications, QuantisedVector, WorkerPool, corrupt, sql_error};
 
@@ -62,7 +62,9 @@ fn read_owners(connection: &Connection, publications: &Publications) -> Result<O
     let mut owners = Owners { entries: HashMap::new(), collections: Vec::new() };
     let mut places = HashMap::new();
     let mut statement = connection
-        .prepare("SELECT id, tenant, collection, document, generation, filename, metadata FROM search_entries")
+        .prepare(
+            "SELECT id, tenant, collection, document, generation, filename, metadata FROM search_entries",
+        )
         .map_err(sql_error)?;
     let mut rows = statement.query([]).map_err(sql_error)?;
     while let Some(row) = rows.next().map_err(sql_error)? {

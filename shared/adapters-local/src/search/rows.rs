@@ -141,7 +141,9 @@ pub(super) fn read_chunk(
     chunk: u32,
 ) -> Result<Option<IndexedChunk>, PortError> {
     let mut statement = connection
-        .prepare_cached("SELECT page, heading, start_byte, end_byte, content FROM search_chunks WHERE id = ?1")
+        .prepare_cached(
+            "SELECT page, heading, start_byte, end_byte, content FROM search_chunks WHERE id = ?1",
+        )
         .map_err(sql_error)?;
     statement
         .query_row([chunk_row(entry, chunk)], |row| {

@@ -125,7 +125,8 @@ impl<'a> Scan<'a> {
             for segment in window.segments() {
                 scores.clear();
                 scores.resize(segment.len() as usize, 0.0);
-                let found = terms.iter().filter_map(|&(term, weight)| Some((segment.postings(term)?, weight)));
+                let found =
+                    terms.iter().filter_map(|&(term, weight)| Some((segment.postings(term)?, weight)));
                 let mut any = false;
                 for (postings, weight) in found {
                     any = true;
@@ -188,7 +189,8 @@ fn holding(window: &Window, term: super::term::Term) -> u32 {
         if window.words().count(segment.first, segment.len()) == segment.len() {
             return Some(postings.slots.len() as u32);
         }
-        let visible = postings.slots.iter().filter(|&&slot| window.words().get(segment.first + u32::from(slot)));
+        let visible =
+            postings.slots.iter().filter(|&&slot| window.words().get(segment.first + u32::from(slot)));
         Some(visible.count() as u32)
     };
     window.segments().iter().filter_map(of_segment).sum()

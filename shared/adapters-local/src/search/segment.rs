@@ -35,7 +35,8 @@ impl SegmentBuilder {
     pub(super) fn push(&mut self, owner: u32, chunk: u32, terms: &ChunkTerms) {
         let slot = u16::try_from(self.chunks.len()).expect("callers begin a new segment before one is full");
         let slot = u64::from(slot) << COUNT_BITS;
-        let packed = |&(term, count): &(Term, u8)| term.0 << (SLOT_BITS + COUNT_BITS) | slot | u64::from(count);
+        let packed =
+            |&(term, count): &(Term, u8)| term.0 << (SLOT_BITS + COUNT_BITS) | slot | u64::from(count);
         self.postings.extend(terms.terms.iter().map(packed));
         self.lengths.push(u16::try_from(terms.length).unwrap_or(u16::MAX));
         self.owners.push(owner);

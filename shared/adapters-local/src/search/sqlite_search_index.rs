@@ -96,9 +96,7 @@ impl SqliteSearchIndex {
         let remove = move |connection: &rusqlite::Connection| {
             let entries = rows::entries(connection, &key, &name, generation)?;
             match entries.first() {
-                Some(&entry) => {
-                    Ok((rows::remove_some(connection, entry, SLICE as u32)?, false))
-                }
+                Some(&entry) => Ok((rows::remove_some(connection, entry, SLICE as u32)?, false)),
                 None => Ok((IndexUsage::default(), true)),
             }
         };
@@ -115,7 +113,11 @@ impl SqliteSearchIndex {
     }
 
     /// The candidates with their texts; `None` if one of them is gone.
-    async fn fetch(&self, found: Vec<Found>, last_attempt: bool) -> Result<Option<Vec<Candidate>>, PortError> {
+    async fn fetch(
+        &self,
+        found: Vec<Found>,
+        last_attempt: bool,
+    ) -> Result<Option<Vec<Candidate>>, PortError> {
         let read = move |connection: &rusqlite::Connection| {
             let mut candidates = Vec::with_capacity(found.len());
             for found in found {
@@ -261,7 +263,8 @@ fn common_dimensions(
 }
 
 fn question(collection: &Collection, query: &SearchQuery) -> Result<Question, PortError> {
-    let vector = query.vector.as_ref().map(|vector| QueryVector::new(&QuantisedVector::from_embedding(vector)));
+    let vector =
+        query.vector.as_ref().map(|vector| QueryVector::new(&QuantisedVector::from_embedding(vector)));
     if let (Some(vector), Some(dimensions)) = (&vector, collection.dimensions())
         && vector.dimensions != dimensions
     {

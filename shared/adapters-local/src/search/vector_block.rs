@@ -85,7 +85,8 @@ impl VectorBlock {
             return 0.0;
         }
         let at = at as usize;
-        let products = dot_products(&query.lines, &self.rows[at * self.lines_per_row..][..self.lines_per_row]);
+        let products =
+            dot_products(&query.lines, &self.rows[at * self.lines_per_row..][..self.lines_per_row]);
         cosine(products[0], self.inverse_norms[at], query)
     }
 }

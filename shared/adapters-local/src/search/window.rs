@@ -172,7 +172,9 @@ impl Window {
     /// Puts a merged segment in the place of its parts, unless they are no longer there.
     pub(super) fn replace_segments(&mut self, parts: &[Arc<Segment>], merged: Segment) -> bool {
         let Some(first) = parts.first() else { return false };
-        let Some(at) = self.segments.iter().position(|segment| Arc::ptr_eq(segment, first)) else { return false };
+        let Some(at) = self.segments.iter().position(|segment| Arc::ptr_eq(segment, first)) else {
+            return false;
+        };
         let range = at..at + parts.len();
         let same = |there: &[Arc<Segment>]| there.iter().zip(parts).all(|(a, b)| Arc::ptr_eq(a, b));
         if !self.segments.get(range.clone()).is_some_and(same) {

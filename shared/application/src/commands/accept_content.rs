@@ -131,13 +131,31 @@ pub(crate) struct Plan {
     pub(crate) if_version: Option<Version>,
 }
 
+/// A content on its way in without its bytes: those cannot be shared between threads, which a future that holds a reference
+/// while it waits must be able to do.
+struct Description {
+    collection: CollectionName,
+    filename: String,
+    declared_media_type: Option<String>,
+    metadata: serde_json::Map<String, serde_json::Value>,
+    idempotency_key: Option<IdempotencyKey>,
+    trace: Trace,
+}
+
+impl ContentUpload {
+    fn apart(self) -> (Description, ByteStream) {
+        let Self { collection, filename, declared_media_type, metadata, idempotency_key, trace, content } =
+            self;
+        (Description { collection, filename, declared_media_type, metadata, idempotency_key, trace }, content)
+    }
+}
+
 impl AcceptContent {
     /// Accepts a content.
     pub(crate) async fn run(&self, plan: Plan, upload: ContentUpload) -> Result<Accepted, AcceptError> {
         self.require_model(&plan.key, &upload.collection).await?;
         let upload_id = self.ids.upload_id();
-        let ContentUpload { content, .. } = upload;
-        let upload = ContentUpload { content: Box::pin(futures::stream::empty()), ..upload };
+        let (upload, content) = upload.apart();
         let blob_key = BlobKey::source(&plan.key, upload_id);
         let stored = self.store(&blob_key, content).await?;
         let accepted = self.accept(plan, upload_id, &upload, &stored).await;
@@ -195,7 +213,7 @@ impl AcceptContent {
         &self,
         plan: Plan,
         upload_id: UploadId,
-        upload: &ContentUpload,
+        upload: &Description,
         stored: &StoredBlob,
     ) -> Result<Accepted, AcceptError> {
         let claim = match &upload.idempotency_key {
@@ -233,7 +251,7 @@ impl AcceptContent {
         plan: &Plan,
         claim: Option<&Claim>,
         upload_id: UploadId,
-        upload: &ContentUpload,
+        upload: &Description,
         stored: &StoredBlob,
     ) -> Result<Executed, AcceptError> {
         let job_id = self.ids.job_id();
@@ -277,7 +295,7 @@ impl AcceptContent {
         Ok(self.documents.execute(&plan.key, &context, Command::Replace(content)).await?)
     }
 
-    fn answer(&self, plan: &Plan, document: &Document, upload: &ContentUpload) -> Accepted {
+    fn answer(&self, plan: &Plan, document: &Document, upload: &Description) -> Accepted {
         Accepted {
             key: plan.key.clone(),
             job_id: document.job_id,
@@ -305,7 +323,7 @@ impl AcceptContent {
         &self,
         idempotency_key: &IdempotencyKey,
         plan: &Plan,
-        upload: &ContentUpload,
+        upload: &Description,
         stored: &StoredBlob,
     ) -> Result<Claimed, AcceptError> {
         let request = ClaimRequest {
@@ -336,7 +354,7 @@ enum Claimed {
 }
 
 /// What must be the same for two requests to be the same request.
-fn fingerprint(plan: &Plan, upload: &ContentUpload, stored: &StoredBlob) -> String {
+fn fingerprint(plan: &Plan, upload: &Description, stored: &StoredBlob) -> String {
     let target = if plan.replaces { plan.key.document_id.to_string() } else { "new".into() };
     let metadata = serde_json::Value::Object(upload.metadata.clone()).to_string();
     let parts = [

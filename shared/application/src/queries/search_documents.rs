@@ -191,7 +191,7 @@ fn rank(candidates: Vec<Candidate>, request: &SearchRequest) -> Vec<Hit> {
         generation: candidate.generation,
         filename: candidate.filename,
         chunk: candidate.chunk,
-        score: score / 2.0,
+        score,
     };
     ranked.into_iter().filter(within).take(request.limit).map(hit).collect()
 }

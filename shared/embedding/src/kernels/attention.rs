@@ -101,3 +101,33 @@ fn power_of_two(x: f32) -> f32 {
     let p = POWER_OF_TWO.iter().rev().fold(0.0, |sum, &a| sum * part + a);
     p * f32::from_bits(((whole as i32 + 127) << 23).cast_unsigned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_versions_agree() {
+        let width = 2 * HEAD;
+        for tokens in [1, 2, 3, 4, 5, 16, 31, 32, 33, 100] {
+            let qkv: Vec<f32> =
+                (0..tokens * 3 * width).map(|i| ((i * i) as f32 * 0.37).sin() * 2.0).collect();
+            let mut scratch = AttentionScratch::default();
+            let (mut portable, mut chosen) = (vec![0.0; tokens * width], vec![0.0; tokens * width]);
+            attend_portable(&qkv, width, &mut portable, &mut scratch);
+            attend(&qkv, width, &mut chosen, &mut scratch);
+            let greatest = portable.iter().zip(&chosen).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(greatest < 0.03, "{tokens} tokens: {greatest}");
+        }
+    }
+
+    #[test]
+    fn one_token_attends_to_itself() {
+        let qkv: Vec<f32> = (0..3 * HEAD).map(|i| i as f32 / 10.0).collect();
+        let mut out = vec![0.0; HEAD];
+        attend(&qkv, HEAD, &mut out, &mut AttentionScratch::default());
+        for (out, value) in out.iter().zip(&qkv[2 * HEAD..]) {
+            assert!((out - value).abs() < 0.04, "{out} {value}");
+        }
+    }
+}

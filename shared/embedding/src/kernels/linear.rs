@@ -180,3 +180,76 @@ fn gelu(x: f32) -> f32 {
     let erf = 1.0 - 1.0 / (p8 * p8);
     0.5 * (x + x.abs() * erf)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers between -1 and 1 that look random.
+    fn numbers(count: usize, seed: u32) -> Vec<f32> {
+        let mut state = seed;
+        let next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / 8_388_608.0 - 1.0
+        };
+        std::iter::repeat_with(next).take(count).collect()
+    }
+
+    fn layer(inputs: usize, outputs: usize) -> (Linear, Vec<f32>) {
+        let weights: Vec<u8> =
+            numbers(inputs * outputs, 1).iter().map(|x| ((x * 127.0) as i8).cast_unsigned()).collect();
+        let (scales, biases) = (vec![0.01; outputs], numbers(outputs, 2));
+        let dense = weights.iter().map(|byte| f32::from(byte.cast_signed()) * 0.01).collect();
+        (Linear::pack(inputs, &[(&weights, &scales, &biases)]), dense)
+    }
+
+    #[test]
+    fn a_layer_is_a_matrix_product() {
+        let (inputs, outputs, count) = (128, 96, 11);
+        let (layer, dense) = layer(inputs, outputs);
+        let x = numbers(count * inputs, 3);
+        let mut rows = QuantizedRows::default();
+        rows.quantize(&x, inputs);
+        let mut out = vec![0.0; count * outputs];
+        apply(&layer, &rows, &mut out, Then::Store);
+        for row in 0..count {
+            for output in 0..outputs {
+                let exact: f32 = layer.biases[output]
+                    + (0..inputs).map(|i| x[row * inputs + i] * dense[i * outputs + output]).sum::<f32>();
+                let error = (out[row * outputs + output] - exact).abs();
+                assert!(error < 0.1, "row {row}, output {output}: off by {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn all_versions_agree() {
+        let (layer, _) = layer(128, 96);
+        for count in 1..=19 {
+            let mut rows = QuantizedRows::default();
+            rows.quantize(&numbers(count * 128, 4), 128);
+            for then in [Then::Store, Then::Gelu, Then::Add] {
+                let before = numbers(count * 96, 5);
+                let (mut portable, mut chosen) = (before.clone(), before.clone());
+                apply_portable(&layer, &rows, &mut portable, then);
+                apply(&layer, &rows, &mut chosen, then);
+                let close = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-4);
+                assert!(close(&portable, &chosen), "{count} rows, {then:?}");
+                #[cfg(target_arch = "x86_64")]
+                if let Some(token) = X64V3Token::summon() {
+                    let mut avx2 = before;
+                    super::super::linear_avx2::apply_v3(token, &layer, &rows, &mut avx2, then);
+                    assert!(close(&portable, &avx2), "{count} rows, {then:?}, AVX2");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn gelu_is_the_exact_one() {
+        // Values of x/2 (1 + erf(x/sqrt 2)).
+        for (x, y) in [(0.0, 0.0), (1.0, 0.841_344_7), (-1.0, -0.158_655_3), (3.0, 2.995_95), (-9.0, 0.0)] {
+            assert!((gelu(x) - y).abs() < 1e-5, "{x}: {}", gelu(x));
+        }
+    }
+}

@@ -2,7 +2,10 @@
 //! multiplied in pairs, which is exact (the 8-bit product instruction of AVX2 saturates). Same result as the
 //! portable version.
 
-#![expect(clippy::needless_range_loop, reason = "loops over registers, each with its index in several arrays")]
+#![expect(
+    clippy::needless_range_loop,
+    reason = "loops over registers, each with its index in several arrays"
+)]
 
 use archmage::prelude::*;
 

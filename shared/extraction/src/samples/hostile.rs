@@ -22,7 +22,11 @@ pub fn blank_text() -> HostileSample {
 /// A PNG image under the name of a PDF.
 #[must_use]
 pub fn png_named_pdf() -> HostileSample {
-    hostile("picture.pdf", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\0\0\0\0".to_vec(), "unsupported_media_type")
+    hostile(
+        "picture.pdf",
+        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\0\0\0\0".to_vec(),
+        "unsupported_media_type",
+    )
 }
 
 /// A DOCX cut in half.
@@ -47,7 +51,10 @@ pub fn encrypted_office_document() -> HostileSample {
 #[must_use]
 pub fn zip_bomb() -> HostileSample {
     const TEXT_BYTES: usize = 32 << 20;
-    let document = format!("<w:document><w:body><w:p><w:r><w:t>{}</w:t></w:r></w:p></w:body></w:document>", "0".repeat(TEXT_BYTES));
+    let document = format!(
+        "<w:document><w:body><w:p><w:r><w:t>{}</w:t></w:r></w:p></w:body></w:document>",
+        "0".repeat(TEXT_BYTES)
+    );
     let bytes = pack(&[("[Content_Types].xml", b"<Types/>"), ("word/document.xml", document.as_bytes())]);
     hostile("bomb.docx", bytes, "too_large")
 }
@@ -60,7 +67,9 @@ pub fn billion_laughs() -> HostileSample {
         let inner = format!("&a{};", level - 1).repeat(10);
         declarations.push_str(&format!("<!ENTITY a{level} \"{inner}\">"));
     }
-    let document = format!("<?xml version=\"1.0\"?><!DOCTYPE w [{declarations}]><w:document><w:body><w:p><w:r><w:t>&a9;</w:t></w:r></w:p></w:body></w:document>");
+    let document = format!(
+        "<?xml version=\"1.0\"?><!DOCTYPE w [{declarations}]><w:document><w:body><w:p><w:r><w:t>&a9;</w:t></w:r></w:p></w:body></w:document>"
+    );
     let bytes = pack(&[("[Content_Types].xml", b"<Types/>"), ("word/document.xml", document.as_bytes())]);
     hostile("laughs.docx", bytes, "corrupt")
 }
@@ -69,7 +78,11 @@ pub fn billion_laughs() -> HostileSample {
 #[must_use]
 pub fn deeply_nested_rtf() -> HostileSample {
     const DEPTH: usize = 1_000_000;
-    hostile("deep.rtf", format!("{{\\rtf1 {}x{}}}", "{".repeat(DEPTH), "}".repeat(DEPTH)).into_bytes(), "corrupt")
+    hostile(
+        "deep.rtf",
+        format!("{{\\rtf1 {}x{}}}", "{".repeat(DEPTH), "}".repeat(DEPTH)).into_bytes(),
+        "corrupt",
+    )
 }
 
 /// A ZIP archive that is no document.

@@ -2,7 +2,12 @@
 
 use super::Sample;
 
-fn sample(filename: &'static str, bytes: impl Into<Vec<u8>>, media_type: &'static str, phrases: Vec<&'static str>) -> Sample {
+fn sample(
+    filename: &'static str,
+    bytes: impl Into<Vec<u8>>,
+    media_type: &'static str,
+    phrases: Vec<&'static str>,
+) -> Sample {
     Sample { filename, bytes: bytes.into(), media_type, phrases, pages: 0, headings: Vec::new() }
 }
 
@@ -27,14 +32,20 @@ pub fn markdown() -> Sample {
 /// Plain text in UTF-8 with emoji and right-to-left words.
 #[must_use]
 pub fn plain_text() -> Sample {
-    let text = "A lighthouse keeper's log.\r\n\r\n\r\n\r\nשלום עולם means hello world 🌍.\n\0\u{7}";
-    sample("log.txt", text, "text/plain", vec!["A lighthouse keeper's log.\n\nשלום עולם means hello world 🌍."])
+    let text = "A lighthouse keeper's log.\r\n\r\n\r\n\r\nשלום עולם means hello world 🌍.\n\u{7}";
+    sample(
+        "log.txt",
+        text,
+        "text/plain",
+        vec!["A lighthouse keeper's log.\n\nשלום עולם means hello world 🌍."],
+    )
 }
 
 /// Plain text in UTF-16 without a byte order mark.
 #[must_use]
 pub fn plain_text_utf_16() -> Sample {
-    let bytes: Vec<u8> = "Written on an old machine, naïvely.".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let bytes: Vec<u8> =
+        "Written on an old machine, naïvely.".encode_utf16().flat_map(u16::to_le_bytes).collect();
     sample("old.txt", bytes, "text/plain", vec!["Written on an old machine, naïvely."])
 }
 
@@ -50,14 +61,24 @@ pub fn plain_text_shift_jis() -> Sample {
 #[must_use]
 pub fn csv() -> Sample {
     let text = "port,vessels\n\"Aberdeen, Scotland\",40\nBergen,\"thirty \"\"or so\"\"\"\n";
-    sample("ports.csv", text, "text/csv", vec!["port | vessels\nAberdeen, Scotland | 40\nBergen | thirty \"or so\""])
+    sample(
+        "ports.csv",
+        text,
+        "text/csv",
+        vec!["port | vessels\nAberdeen, Scotland | 40\nBergen | thirty \"or so\""],
+    )
 }
 
 /// JSON with nesting.
 #[must_use]
 pub fn json() -> Sample {
     let text = r#"{"station": {"name": "Skerry Rock", "lamps": ["Fresnel", "LED"]}, "active": true}"#;
-    sample("station.json", text, "application/json", vec!["station.name: Skerry Rock", "station.lamps: LED", "active: true"])
+    sample(
+        "station.json",
+        text,
+        "application/json",
+        vec!["station.name: Skerry Rock", "station.lamps: LED", "active: true"],
+    )
 }
 
 /// A mail with an encoded subject, two alternatives and a text attachment.
@@ -69,8 +90,16 @@ pub fn eml() -> Sample {
                 --in\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nThe lens is cracked=\r\n again.\r\n\
                 --in\r\nContent-Type: text/html\r\n\r\n<p>The lens is cracked again.</p>\r\n--in--\r\n\
                 --out\r\nContent-Type: text/plain; name=\"parts.txt\"\r\nContent-Disposition: attachment; filename=\"parts.txt\"\r\n\r\nOne prism, two screws.\r\n--out--\r\n";
-    let phrases = vec!["Lamp repair 💡", "Jürgen <j@example.org>", "The lens is cracked again.", "One prism, two screws."];
-    Sample { headings: vec!["Lamp repair 💡", "parts.txt"], ..sample("repair.eml", text, "message/rfc822", phrases) }
+    let phrases = vec![
+        "Lamp repair 💡",
+        "Jürgen <j@example.org>",
+        "The lens is cracked again.",
+        "One prism, two screws.",
+    ];
+    Sample {
+        headings: vec!["Lamp repair 💡", "parts.txt"],
+        ..sample("repair.eml", text, "message/rfc822", phrases)
+    }
 }
 
 /// RTF with an outline level, a code page and Unicode.

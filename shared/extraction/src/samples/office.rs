@@ -9,9 +9,13 @@ const RELATIONSHIP: &str = "http://schemas.openxmlformats.org/officeDocument/200
 fn relationships(entries: &[(&str, &str, &str)]) -> String {
     let each: String = entries
         .iter()
-        .map(|(id, kind, target)| format!(r#"<Relationship Id="{id}" Type="{RELATIONSHIP}/{kind}" Target="{target}"/>"#))
+        .map(|(id, kind, target)| {
+            format!(r#"<Relationship Id="{id}" Type="{RELATIONSHIP}/{kind}" Target="{target}"/>"#)
+        })
         .collect();
-    format!(r#"<?xml version="1.0"?><Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">{each}</Relationships>"#)
+    format!(
+        r#"<?xml version="1.0"?><Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">{each}</Relationships>"#
+    )
 }
 
 /// A DOCX with headings, a table, a footnote, a page break, emoji and right-to-left text.
@@ -72,7 +76,8 @@ pub fn pptx() -> Sample {
         r#"<p:notes {NAMESPACES}><p:cSld><p:spTree><p:sp><p:txBody><a:p><a:r><a:t>Say this slowly.</a:t></a:r></a:p></p:txBody></p:sp></p:spTree></p:cSld></p:notes>"#
     );
     let package = relationships(&[("rId1", "officeDocument", "ppt/presentation.xml")]);
-    let slides = relationships(&[("rId1", "slide", "slides/slide1.xml"), ("rId2", "slide", "slides/slide2.xml")]);
+    let slides =
+        relationships(&[("rId1", "slide", "slides/slide1.xml"), ("rId2", "slide", "slides/slide2.xml")]);
     let slide_parts = relationships(&[("rId1", "notesSlide", "../notesSlides/notesSlide1.xml")]);
     Sample {
         filename: "talk.pptx",
@@ -87,7 +92,13 @@ pub fn pptx() -> Sample {
             ("ppt/notesSlides/notesSlide1.xml", notes.as_bytes()),
         ]),
         media_type: "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-        phrases: vec!["Opening words", "Why lighthouses still matter.", "Say this slowly.", "Closing words", "Thank the lighthouse keepers."],
+        phrases: vec![
+            "Opening words",
+            "Why lighthouses still matter.",
+            "Say this slowly.",
+            "Closing words",
+            "Thank the lighthouse keepers.",
+        ],
         pages: 2,
         headings: vec!["Opening words", "Closing words"],
     }
@@ -100,8 +111,12 @@ pub fn xlsx() -> Sample {
     let workbook = format!(
         r#"<workbook {NAMESPACE}><sheets><sheet name="Stock" sheetId="1" r:id="rId1"/><sheet name="Suppliers" sheetId="2" r:id="rId2"/></sheets></workbook>"#
     );
-    let strings = format!(r#"<sst {NAMESPACE}><si><t>Item</t></si><si><t>Arrived</t></si><si><r><t>Copper </t></r><r><t>wire</t></r></si></sst>"#);
-    let styles = format!(r#"<styleSheet {NAMESPACE}><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>"#);
+    let strings = format!(
+        r#"<sst {NAMESPACE}><si><t>Item</t></si><si><t>Arrived</t></si><si><r><t>Copper </t></r><r><t>wire</t></r></si></sst>"#
+    );
+    let styles = format!(
+        r#"<styleSheet {NAMESPACE}><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>"#
+    );
     let stock = format!(
         r#"<worksheet {NAMESPACE}><sheetData><row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>1</v></c></row><row r="2"><c r="A2" t="s"><v>2</v></c><c r="B2" s="1"><v>45292</v></c><c r="C2"><f>1+1.5</f><v>2.5</v></c></row></sheetData></worksheet>"#
     );
@@ -128,7 +143,10 @@ pub fn xlsx() -> Sample {
             ("xl/worksheets/sheet2.xml", suppliers.as_bytes()),
         ]),
         media_type: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        phrases: vec!["Stock\n\nItem | Arrived\nCopper wire | 2024-01-01 | 2.5", "Suppliers\n\nNordic Metals"],
+        phrases: vec![
+            "Stock\n\nItem | Arrived\nCopper wire | 2024-01-01 | 2.5",
+            "Suppliers\n\nNordic Metals",
+        ],
         pages: 2,
         headings: vec!["Stock", "Suppliers"],
     }
@@ -140,7 +158,10 @@ pub fn odt() -> Sample {
     let content = r#"<office:document-content xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"><office:body><office:text><text:h text:outline-level="2">Beekeeping</text:h><text:p>The hives<text:s text:c="2"/>face <text:span>south-east</text:span>.</text:p></office:text></office:body></office:document-content>"#;
     Sample {
         filename: "bees.odt",
-        bytes: pack(&[("mimetype", b"application/vnd.oasis.opendocument.text"), ("content.xml", content.as_bytes())]),
+        bytes: pack(&[
+            ("mimetype", b"application/vnd.oasis.opendocument.text"),
+            ("content.xml", content.as_bytes()),
+        ]),
         media_type: "application/vnd.oasis.opendocument.text",
         phrases: vec!["Beekeeping\n\nThe hives", "face south-east."],
         pages: 0,
@@ -154,7 +175,9 @@ pub fn epub() -> Sample {
     let container = r#"<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles><rootfile full-path="OEBPS/content.opf"/></rootfiles></container>"#;
     let package = r#"<package xmlns="http://www.idpf.org/2007/opf" xmlns:dc="http://purl.org/dc/elements/1.1/"><metadata><dc:title>The Tin Island</dc:title></metadata><manifest><item id="one" href="chapter%201.xhtml" media-type="application/xhtml+xml"/><item id="two" href="two.xhtml" media-type="application/xhtml+xml"/></manifest><spine><itemref idref="one"/><itemref idref="two"/></spine></package>"#;
     let chapter = |heading: &str, words: &str| {
-        format!(r#"<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><head><title>{heading}</title></head><body><h1>{heading}</h1><p>{words}</p></body></html>"#)
+        format!(
+            r#"<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><head><title>{heading}</title></head><body><h1>{heading}</h1><p>{words}</p></body></html>"#
+        )
     };
     Sample {
         filename: "island.epub",
@@ -166,7 +189,10 @@ pub fn epub() -> Sample {
             ("OEBPS/two.xhtml", chapter("Inland", "The mine had been shut for years&#8230;").as_bytes()),
         ]),
         media_type: "application/epub+zip",
-        phrases: vec!["Landfall\n\nWe saw the cliffs at dawn.", "Inland\n\nThe mine had been shut for years…"],
+        phrases: vec![
+            "Landfall\n\nWe saw the cliffs at dawn.",
+            "Inland\n\nThe mine had been shut for years…",
+        ],
         pages: 2,
         headings: vec!["Landfall", "Inland"],
     }

@@ -10,7 +10,8 @@ use zip::{CompressionMethod, ZipWriter};
 pub(super) fn pack(entries: &[(&str, &[u8])]) -> Vec<u8> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in entries {
-        let method = if *name == "mimetype" { CompressionMethod::Stored } else { CompressionMethod::Deflated };
+        let method =
+            if *name == "mimetype" { CompressionMethod::Stored } else { CompressionMethod::Deflated };
         let options = SimpleFileOptions::default().compression_method(method);
         writer.start_file(*name, options).expect("writing to memory cannot fail");
         writer.write_all(bytes).expect("writing to memory cannot fail");

@@ -25,7 +25,13 @@ pub fn pdf() -> Sample {
         filename: "report.pdf",
         bytes: text_pdf(),
         media_type: "application/pdf",
-        phrases: vec!["Annual Report", "forty vessels before noon", "Outlook", "dredged to nine metres", "(like these)"],
+        phrases: vec![
+            "Annual Report",
+            "forty vessels before noon",
+            "Outlook",
+            "dredged to nine metres",
+            "(like these)",
+        ],
         pages: 2,
         headings: vec!["Annual Report", "Outlook"],
     }
@@ -76,7 +82,8 @@ pub fn scanned_pdf() -> HostileSample {
 /// A PDF of so many pages, each with one line.
 #[must_use]
 pub fn pdf_of_pages(count: usize) -> Vec<u8> {
-    let lines: Vec<String> = (1..=count).map(|number| format!("This is page number {number} of the long report.")).collect();
+    let lines: Vec<String> =
+        (1..=count).map(|number| format!("This is page number {number} of the long report.")).collect();
     let pages: Vec<Vec<(u32, &str)>> = lines.iter().map(|line| vec![(11, line.as_str())]).collect();
     pdf_with_pages(&pages.iter().map(Vec::as_slice).collect::<Vec<_>>())
 }

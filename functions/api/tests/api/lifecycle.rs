@@ -1,0 +1,77 @@
+//! One document from upload to receipt.
+
+use serde_json::json;
+
+use crate::schema_check::assert_valid;
+use crate::server::{Server, ask};
+
+#[tokio::test]
+async fn a_ready_document_tells_how_it_became_so() {
+    let server = Server::start().await;
+    let id = server.upload("a.txt", "one two").await;
+    server.ingest(&id, "text/plain", &["apples", "bees", "cats", "dogs"]).await;
+    let document = server.get(&format!("/v1/documents/{id}")).await.json();
+    assert_valid("Document", &document);
+    assert_eq!(document["status"], "ready");
+    assert_eq!(document["searchable_by"], json!(["words", "meaning"]));
+    assert_eq!(document["published_generation"], 1);
+    assert_eq!(document["progress"], json!({"pages_total": 2, "chunks_embedded": 4, "chunks_total": 4}));
+    assert_eq!(document["error"], json!(null));
+    assert_eq!(document["media_type"], "text/plain");
+    assert_eq!(document["title"], "T");
+    ask("POST", &format!("/v1/documents/{id}/cancel")).of(&server.router).await.problem(409, "not_possible");
+    ask("POST", &format!("/v1/documents/{id}/retry")).of(&server.router).await.problem(409, "not_possible");
+}
+
+#[tokio::test]
+async fn a_failed_document_tells_why_and_is_tried_again() {
+    let server = Server::start().await;
+    let id = server.upload("a.txt", "one").await;
+    server.fail(&id).await;
+    let document = server.get(&format!("/v1/documents/{id}")).await.json();
+    assert_valid("Document", &document);
+    let error = json!({"stage": "extract", "code": "encrypted", "reason": "a password is needed",
+        "attempts": 2, "retryable": false});
+    assert_eq!(document["error"], error);
+    let retried = ask("POST", &format!("/v1/documents/{id}/retry")).of(&server.router).await;
+    assert_eq!(retried.status, 202, "{retried:?}");
+    assert_valid("Document", &retried.json());
+    assert_eq!(retried.json()["status"], "processing");
+    assert_eq!(retried.json()["retries"], 1);
+    let cancel = || ask("POST", &format!("/v1/documents/{id}/cancel")).of(&server.router);
+    assert_eq!(cancel().await.json()["status"], "cancelled");
+    assert_eq!(cancel().await.json()["status"], "cancelled");
+}
+
+#[tokio::test]
+async fn a_deleted_document_leaves_a_receipt() {
+    let server = Server::start().await;
+    let id = server.upload("a.txt", "one").await;
+    let path = format!("/v1/documents/{id}");
+    let delete = || ask("DELETE", &path);
+    delete().with("if-match", "\"v9\"").of(&server.router).await.problem(412, "version_differs");
+    let first = delete().with("if-match", "\"v1\"").of(&server.router).await;
+    assert_eq!(first.status, 202);
+    assert_valid("Document", &first.json());
+    assert_eq!(first.json()["status"], "deleting");
+    assert_eq!(delete().with("if-match", "\"v1\"").of(&server.router).await.status, 202);
+    assert_eq!(server.get(&path).await.json()["status"], "deleting");
+    let early = server.get(&format!("{path}/content")).await;
+    early.problem(410, "document_deleted");
+    assert!(early.json().get("receipt").is_none());
+
+    server.finish_deletion(&id).await;
+    for (method, part) in
+        [("GET", ""), ("DELETE", ""), ("POST", "/cancel"), ("POST", "/retry"), ("GET", "/chunks"), ("GET", "/content")]
+    {
+        let gone = ask(method, &format!("{path}{part}")).of(&server.router).await;
+        gone.problem(410, "document_deleted");
+        assert_eq!(gone.json()["receipt"]["blobs"], 3, "{method} {part}");
+    }
+    ask("PUT", &path).body("x").of(&server.router).await.problem(410, "document_deleted");
+    let timeline = server.get(&format!("{path}/timeline")).await.json();
+    assert_valid("Timeline", &timeline);
+    let listed = server.get("/v1/documents?status=deleted").await.json();
+    assert_valid("DocumentPage", &listed);
+    assert_eq!(listed["documents"].as_array().unwrap().len(), 1);
+}

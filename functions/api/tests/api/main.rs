@@ -1,0 +1,18 @@
+//! The API against the real use cases and the local adapters in memory: requests in, answers out, without a socket.
+//! Deliberately absent: the workers; what they would do to a document the fixture does by commands.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+mod authentication;
+mod conditions;
+mod content;
+mod gateway;
+mod lifecycle;
+mod lists;
+mod memory_blob_store;
+mod openapi;
+mod refusals;
+mod schema_check;
+mod search;
+mod server;
+mod stub_embedder;
+mod uploads;

@@ -1,0 +1,74 @@
+//! The OpenAPI document against the router and the stored file.
+
+use serde_json::Value;
+
+use crate::server::{Server, ask};
+
+const STORED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events/openapi.json");
+
+/// `MILLRACE_UPDATE_OPENAPI=1 cargo test -p millrace-api openapi` writes the file anew.
+#[test]
+fn the_stored_document_is_current() {
+    let generated = millrace_api::openapi_json();
+    if std::env::var_os("MILLRACE_UPDATE_OPENAPI").is_some() {
+        std::fs::write(STORED, generated).unwrap();
+    }
+    let stored = std::fs::read_to_string(STORED).unwrap_or_default();
+    assert!(stored == generated, "events/openapi.json is out of date: run with MILLRACE_UPDATE_OPENAPI=1");
+}
+
+#[tokio::test]
+async fn the_router_knows_what_is_described_and_nothing_else() {
+    let server = Server::start().await;
+    let served = server.get("/openapi.json").await;
+    assert_eq!(served.header("content-type"), "application/json");
+    let document = served.json();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        let concrete = path.replace("{document_id}", "01890a5d-ac96-774b-bcce-b302099a8057");
+        let mut described: Vec<String> =
+            operations.as_object().unwrap().keys().map(|method| method.to_uppercase()).collect();
+        if described.contains(&"GET".to_owned()) {
+            described.push("HEAD".into());
+        }
+        let refused = ask("TRACE", &concrete).of(&server.router).await;
+        refused.problem(405, "method_not_allowed");
+        let mut known: Vec<String> = refused.header("allow").split(',').map(str::to_owned).collect();
+        known.sort();
+        described.sort();
+        assert_eq!(known, described, "{path}");
+    }
+}
+
+#[test]
+fn every_operation_is_described_whole() {
+    let document: Value = serde_json::from_str(millrace_api::openapi_json()).unwrap();
+    assert_eq!(document["openapi"], "3.1.0");
+    let mut references = Vec::new();
+    collect_references(&document, &mut references);
+    assert!(references.len() > 30);
+    for reference in references {
+        assert!(document.pointer(&reference[1..]).is_some(), "{reference} leads nowhere");
+    }
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            assert!(operation["operationId"].is_string(), "{method} {path}");
+            let parameters = operation["parameters"].as_array().unwrap();
+            let named = parameters.iter().any(|parameter| parameter["name"] == "document_id");
+            assert_eq!(named, path.contains("{document_id}"), "{method} {path}");
+            let is_open = operation["security"] == serde_json::json!([]);
+            assert_eq!(is_open, !path.starts_with("/v1/"), "{method} {path}");
+            assert_eq!(operation["responses"].get("401").is_some(), !is_open, "{method} {path}");
+        }
+    }
+}
+
+fn collect_references(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => {
+            found.extend(members.get("$ref").and_then(Value::as_str).map(str::to_owned));
+            members.values().for_each(|member| collect_references(member, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect_references(item, found)),
+        _ => {}
+    }
+}
