@@ -35,7 +35,7 @@ async fn two_nodes_do_not_share_a_folder() {
 async fn a_folder_of_a_newer_format_is_left_alone() {
     let folder = Folder::new();
     assert_eq!(folder.start().stop(), Some(0));
-    std::fs::write(folder.path().join("FORMAT"), "99\n").unwrap();
+    std::fs::write(folder.path().join("FORMAT"), "millrace data folder, layout 99\n").unwrap();
     let said = refusal(&folder);
     assert!(said.contains("newer"), "{said}");
 }
@@ -47,7 +47,7 @@ async fn unknown_routes_and_methods_are_problems() {
     let client = node.client();
     client.get("/v1/nothing").await.expect_problem(404, "route_not_found");
     client.delete("/v1/search").await.expect(405);
-    client.get("/v1/documents/not-an-id").await.expect(404);
+    client.get("/v1/documents/not-an-id").await.expect_problem(400, "invalid_document_id");
     client.get("/v1/documents?cursor=%00").await.expect(400);
     let health = client.get("/healthz").await.expect(200);
     assert_eq!(health["status"], "ok");

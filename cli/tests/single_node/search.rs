@@ -70,9 +70,9 @@ async fn what_cannot_be_searched_is_explained() {
     let folder = Folder::new();
     let node = folder.start();
     let client = node.client();
-    client.post("/v1/search", &json!({ "query": " " })).await.expect(400);
-    client.post("/v1/search", &json!({ "query": "x", "limit": 0 })).await.expect(400);
-    client.post("/v1/search", &json!({ "query": "x", "colection": "y" })).await.expect(400);
+    client.post("/v1/search", &json!({ "query": " " })).await.expect(422);
+    client.post("/v1/search", &json!({ "query": "x", "limit": 0 })).await.expect(422);
+    client.post("/v1/search", &json!({ "query": "x", "colection": "y" })).await.expect(422);
     let broken = client.send(Method::POST, "/v1/search", &[("content-type", "application/json")], "{").await;
     broken.expect(400);
     let unused =

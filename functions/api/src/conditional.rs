@@ -73,7 +73,8 @@ struct Tag<'a> {
 /// The tags of all lines of a header; none if there is no such header.
 fn tags<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<Vec<Tag<'a>>>, Problem> {
     let malformed = || {
-        let detail = format!("{name} is not a list of entity tags: give tags as the server gave them, like \"v3\"");
+        let detail =
+            format!("{name} is not a list of entity tags: give tags as the server gave them, like \"v3\"");
         Problem::new(ProblemCode::InvalidHeader, detail)
     };
     let mut tags = Vec::new();

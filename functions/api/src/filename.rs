@@ -28,7 +28,8 @@ pub(crate) fn percent_decoded(bytes: &[u8]) -> Option<String> {
 
 /// Control characters, and the marks that make a name read other than it is written.
 fn is_hidden(character: char) -> bool {
-    character.is_control() || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    character.is_control()
+        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 fn cut(name: &str) -> String {

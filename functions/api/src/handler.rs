@@ -82,7 +82,8 @@ fn take_stage(request: &mut Request<lambda_http::Body>) -> Option<String> {
 
 fn with_stage(mut response: Response<Body>, stage: Option<&str>) -> Response<Body> {
     let path = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
-    let location = stage.zip(path).and_then(|(stage, path)| HeaderValue::try_from(format!("/{stage}{path}")).ok());
+    let location =
+        stage.zip(path).and_then(|(stage, path)| HeaderValue::try_from(format!("/{stage}{path}")).ok());
     if let Some(location) = location {
         response.headers_mut().insert(LOCATION, location);
     }
@@ -112,7 +113,9 @@ async fn buffered(response: Response<Body>) -> Response<lambda_http::Body> {
 async fn unpassable(headers: &HeaderMap) -> Response<lambda_http::Body> {
     let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     let problem = if length.is_some_and(|length| length > ANSWER_BYTES_MAX) {
-        let detail = format!("the gateway passes on at most {ANSWER_BYTES_MAX} bytes: ask for parts with the header Range");
+        let detail = format!(
+            "the gateway passes on at most {ANSWER_BYTES_MAX} bytes: ask for parts with the header Range"
+        );
         Problem::new(ProblemCode::AnswerTooLarge, detail)
     } else {
         tracing::error!("the body of an answer broke off");

@@ -18,9 +18,8 @@ pub(crate) fn parse(place: &str, json: &[u8]) -> Result<Map<String, Value>, Prob
         let detail = format!("{place} is longer than {METADATA_BYTES_MAX} bytes");
         return Err(Problem::new(ProblemCode::InvalidMember, detail));
     }
-    let value: Value = serde_json::from_slice(json).map_err(|error| {
-        Problem::new(ProblemCode::MalformedJson, format!("{place} is not JSON: {error}"))
-    })?;
+    let value: Value = serde_json::from_slice(json)
+        .map_err(|error| Problem::new(ProblemCode::MalformedJson, format!("{place} is not JSON: {error}")))?;
     let Value::Object(metadata) = value else {
         let detail = format!("{place} is not a JSON object of keys and values");
         return Err(Problem::new(ProblemCode::InvalidMember, detail));

@@ -33,7 +33,10 @@ pub(crate) fn chunk_of(cursor: &str) -> Result<(Generation, u32), Problem> {
 }
 
 fn invalid() -> Problem {
-    Problem::new(ProblemCode::InvalidCursor, "not a cursor of this list: give next_cursor of the page before, unchanged")
+    Problem::new(
+        ProblemCode::InvalidCursor,
+        "not a cursor of this list: give next_cursor of the page before, unchanged",
+    )
 }
 
 #[cfg(test)]

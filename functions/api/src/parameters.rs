@@ -1,13 +1,18 @@
 //! Path, query and JSON parameters, with refusals as problems. axum's extractors do the reading; here their refusals get
 //! codes. What the values mean is the routes' business.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::{Json, RequestExt as _};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use millrace_domain::DocumentId;
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::context::ApiState;
 use crate::problem::{Problem, ProblemCode};
@@ -58,13 +63,14 @@ impl<T: DeserializeOwned + Send + 'static> FromRequest<ApiState> for JsonOf<T> {
 
     async fn from_request(request: Request, _: &ApiState) -> Result<Self, Problem> {
         let declared = request.headers().get(CONTENT_TYPE).cloned();
-        let body: Result<Json<T>, JsonRejection> = request.extract().await;
+        let body: Result<Json<Object<T>>, JsonRejection> = request.extract().await;
         let refuse = |code, text: &str| Err(Problem::new(code, text));
         match body {
-            Ok(Json(value)) => Ok(Self(value)),
+            Ok(Json(Object(value))) => Ok(Self(value)),
             Err(JsonRejection::MissingJsonContentType(_)) => {
                 let declared = declared.as_ref().map_or("none", |value| value.to_str().unwrap_or("another"));
-                let detail = format!("send JSON with Content-Type: application/json; the request declares {declared}");
+                let detail =
+                    format!("send JSON with Content-Type: application/json; the request declares {declared}");
                 refuse(ProblemCode::UnsupportedContentType, &detail)
             }
             Err(JsonRejection::JsonSyntaxError(error)) => {
@@ -73,8 +79,13 @@ impl<T: DeserializeOwned + Send + 'static> FromRequest<ApiState> for JsonOf<T> {
             Err(JsonRejection::JsonDataError(error)) => {
                 refuse(ProblemCode::InvalidMember, &without_prefix(&error.body_text()))
             }
-            Err(JsonRejection::BytesRejection(error)) if error.status() == http::StatusCode::PAYLOAD_TOO_LARGE => {
-                refuse(ProblemCode::ContentTooLarge, &format!("a JSON body may have at most {JSON_BYTES_MAX} bytes"))
+            Err(JsonRejection::BytesRejection(error))
+                if error.status() == http::StatusCode::PAYLOAD_TOO_LARGE =>
+            {
+                refuse(
+                    ProblemCode::ContentTooLarge,
+                    &format!("a JSON body may have at most {JSON_BYTES_MAX} bytes"),
+                )
             }
             // `JsonRejection` may grow; whatever else it is, the body could not be read to its end.
             Err(_) => refuse(ProblemCode::IncompleteBody, "the body could not be read to its end"),
@@ -82,7 +93,38 @@ impl<T: DeserializeOwned + Send + 'static> FromRequest<ApiState> for JsonOf<T> {
     }
 }
 
+/// A value that stands as a JSON object. Left alone, serde also reads a list as the members in their order.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        object(deserializer).map(Self)
+    }
+}
+
+/// Reads a value from a JSON object only.
+pub(crate) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    struct ObjectVisitor<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(members))
+        }
+    }
+
+    deserializer.deserialize_map(ObjectVisitor(PhantomData))
+}
+
 /// axum says first what it tried to do, in terms of its own types; the client needs what follows.
 fn without_prefix(text: &str) -> String {
-    text.split_once(": ").filter(|(prefix, _)| prefix.starts_with("Failed")).map_or(text, |(_, rest)| rest).to_owned()
+    text.split_once(": ")
+        .filter(|(prefix, _)| prefix.starts_with("Failed"))
+        .map_or(text, |(_, rest)| rest)
+        .to_owned()
 }

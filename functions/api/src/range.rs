@@ -33,7 +33,8 @@ fn parse(text: &str, size: u64) -> Option<Portion> {
     if !unit.trim().eq_ignore_ascii_case("bytes") {
         return None;
     }
-    let number = |digits: &str| digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok()).flatten();
+    let number =
+        |digits: &str| digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok()).flatten();
     let part = match (first, last) {
         ("", suffix) => size.saturating_sub(number(suffix)?)..size,
         (first, "") => number(first)?..size,

@@ -2,6 +2,7 @@
 //! adapter runs the suites of its ports; what only one adapter promises is tested beside that adapter.
 
 pub mod api_key_store_suite;
+pub mod blob_store_suite;
 pub mod builders;
 pub mod collection_store_suite;
 pub mod embedding_cache_suite;
@@ -10,6 +11,7 @@ pub mod event_store_suite;
 pub mod job_ledger_suite;
 pub mod job_queue_suite;
 pub mod read_model_suite;
+pub mod search_index_suite;
 mod sim_clock;
 pub mod strategies;
 

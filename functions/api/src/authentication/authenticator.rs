@@ -52,7 +52,9 @@ impl From<AuthenticationError> for Problem {
             }
             AuthenticationError::ForeignOrigin(sign) => Self::new(
                 ProblemCode::ForeignOrigin,
-                format!("without API keys this server answers programs and pages of this machine only, but {sign}"),
+                format!(
+                    "without API keys this server answers programs and pages of this machine only, but {sign}"
+                ),
             ),
             AuthenticationError::Port(error) => error.into(),
         }

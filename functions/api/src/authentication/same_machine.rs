@@ -60,7 +60,8 @@ fn is_same_host(origin: &Authority, host: &Authority) -> bool {
 /// What browsers say of themselves. A link that somebody followed is no fetch and harmless.
 fn is_foreign_fetch(method: &Method, headers: &HeaderMap) -> bool {
     let Some(site) = headers.get(SEC_FETCH_SITE) else { return false };
-    let followed_link = method == Method::GET && headers.get(SEC_FETCH_MODE).is_some_and(|mode| mode == "navigate");
+    let followed_link =
+        method == Method::GET && headers.get(SEC_FETCH_MODE).is_some_and(|mode| mode == "navigate");
     site != "none" && site != "same-origin" && !followed_link
 }
 
@@ -80,7 +81,15 @@ mod tests {
 
     #[test]
     fn only_loopback_hosts_are_served() {
-        for good in ["localhost", "localhost:8080", "LOCALHOST:1", "127.0.0.1:9", "127.8.8.8", "[::1]:80", "app.localhost"] {
+        for good in [
+            "localhost",
+            "localhost:8080",
+            "LOCALHOST:1",
+            "127.0.0.1:9",
+            "127.8.8.8",
+            "[::1]:80",
+            "app.localhost",
+        ] {
             assert!(is_accepted("GET", &[("host", good)]), "{good}");
         }
         for bad in [
@@ -103,7 +112,9 @@ mod tests {
     fn only_pages_of_this_server_may_ask() {
         let from = |origin| is_accepted("POST", &[("host", "localhost:8080"), ("origin", origin)]);
         assert!(from("http://localhost:8080"));
-        for bad in ["http://localhost:3000", "https://evil.example", "null", "http://127.0.0.1:8080", "", "file://"] {
+        for bad in
+            ["http://localhost:3000", "https://evil.example", "null", "http://127.0.0.1:8080", "", "file://"]
+        {
             assert!(!from(bad), "{bad}");
         }
     }

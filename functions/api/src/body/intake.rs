@@ -47,8 +47,10 @@ impl Intake {
     ) -> Result<Self, Problem> {
         let (head, body) = request.into_parts();
         let outcome = BodyOutcome::default();
-        let waits_for_continue =
-            head.headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+        let waits_for_continue = head
+            .headers
+            .get(EXPECT)
+            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
         let content = stream_of(body, &outcome, settings.body_silence_max);
         let reception = Reception { outcome, waits_for_continue };
         match Self::describe(settings, collection, &head.headers, content, &reception.outcome).await {
@@ -64,7 +66,8 @@ impl Intake {
         content: ByteStream,
         outcome: &BodyOutcome,
     ) -> Result<Self, Problem> {
-        let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let content_type =
+            headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let overhead = if is_form(content_type) { FORM_OVERHEAD_BYTES_MAX } else { 0 };
         let declared = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
         if declared.is_some_and(|length| length > settings.content_bytes_max.get() + overhead) {
@@ -75,7 +78,10 @@ impl Intake {
         if !is_form(content_type) {
             return Ok(Self {
                 collection,
-                filename: description::filename_of(said.filename.as_deref(), description::disposition(headers)),
+                filename: description::filename_of(
+                    said.filename.as_deref(),
+                    description::disposition(headers),
+                ),
                 idempotency_key: said.idempotency_key,
                 declared_media_type: description::raw_media_type(headers)?,
                 metadata: said.metadata.unwrap_or_default(),

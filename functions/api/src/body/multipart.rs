@@ -52,10 +52,12 @@ impl Form {
     ) -> Result<Self, Problem> {
         let boundary = multer::parse_boundary(content_type).ok();
         let boundary = boundary.filter(|boundary| (1..=BOUNDARY_BYTES_MAX).contains(&boundary.len()));
-        let boundary = boundary.ok_or_else(|| malformed("Content-Type names no boundary of 1 to 70 characters"))?;
+        let boundary =
+            boundary.ok_or_else(|| malformed("Content-Type names no boundary of 1 to 70 characters"))?;
         let allowance = Allowance::default();
         let paced = Paced { body, rests: false, allowance: allowance.clone() };
-        let mut parts = Parts { multipart: Multipart::new(paced, boundary), outcome: outcome.clone(), allowance };
+        let mut parts =
+            Parts { multipart: Multipart::new(paced, boundary), outcome: outcome.clone(), allowance };
         let (mut collection, mut metadata) = (None, None);
         while let Some(mut part) = parts.next().await? {
             match (part.name().map(str::to_owned).as_deref(), part.file_name().is_some()) {
@@ -104,7 +106,9 @@ impl Parts {
             text.extend_from_slice(&block);
             if text.len() > METADATA_BYTES_MAX {
                 let name = part.name().unwrap_or_default();
-                return Err(unexpected(&format!("the part '{name}' is longer than {METADATA_BYTES_MAX} bytes")));
+                return Err(unexpected(&format!(
+                    "the part '{name}' is longer than {METADATA_BYTES_MAX} bytes"
+                )));
             }
         }
         Ok(text)
@@ -113,7 +117,9 @@ impl Parts {
     /// Why reading did not go on: what the body's own stream said, or the form is malformed.
     fn broken(&self, error: &multer::Error) -> Problem {
         if self.allowance.is_spent() {
-            return malformed(&format!("a form may have at most {SURROUNDINGS_BYTES_MAX} bytes beside its file"));
+            return malformed(&format!(
+                "a form may have at most {SURROUNDINGS_BYTES_MAX} bytes beside its file"
+            ));
         }
         self.outcome.problem().unwrap_or_else(|| malformed(&error.to_string()))
     }
@@ -239,7 +245,8 @@ mod tests {
 
     /// The form in blocks of so many bytes.
     fn body(text: &str, block_bytes: usize) -> ByteStream {
-        let blocks: Vec<_> = text.as_bytes().chunks(block_bytes).map(Bytes::copy_from_slice).map(Ok).collect();
+        let blocks: Vec<_> =
+            text.as_bytes().chunks(block_bytes).map(Bytes::copy_from_slice).map(Ok).collect();
         stream::iter(blocks).boxed()
     }
 
@@ -283,7 +290,12 @@ mod tests {
         assert!(refused(&[file(), part("collection", "", "c")]).await.detail().contains("put the file last"));
         assert!(refused(&[part("collection", "", "c")]).await.detail().contains("no part 'file'"));
         assert!(refused(&[part("colection", "", "c"), file()]).await.detail().contains("'colection'"));
-        assert!(refused(&[part("collection", "", "Not a slug"), file()]).await.detail().contains("collection name"));
+        assert!(
+            refused(&[part("collection", "", "Not a slug"), file()])
+                .await
+                .detail()
+                .contains("collection name")
+        );
         let twice = [part("metadata", "", "{}"), part("metadata", "", "{}"), file()];
         assert!(refused(&twice).await.detail().contains("twice"));
         for problem in [refused(&[file(), file()]).await, refused(&[]).await] {

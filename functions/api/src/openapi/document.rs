@@ -74,8 +74,10 @@ fn describe(operation: &Operation, schemas: &mut SchemaGenerator, problem: &Valu
 }
 
 fn parameters(operation: &Operation) -> Vec<Value> {
-    let correlation =
-        Parameter::header("X-Correlation-Id", "A UUID that links the request to its effects; made if absent.");
+    let correlation = Parameter::header(
+        "X-Correlation-Id",
+        "A UUID that links the request to its effects; made if absent.",
+    );
     let describe = |parameter: &Parameter| {
         let place = match parameter.place {
             Place::Path => "path",
@@ -103,7 +105,8 @@ fn request_body(request: &RequestBody, schemas: &mut SchemaGenerator) -> Value {
 }
 
 fn responses(operation: &Operation, schemas: &mut SchemaGenerator, problem: &Value) -> Map<String, Value> {
-    let answers = operation.answers.iter().map(|answer| (answer.status.to_string(), success(answer, schemas)));
+    let answers =
+        operation.answers.iter().map(|answer| (answer.status.to_string(), success(answer, schemas)));
     let mut responses: Map<String, Value> = answers.collect();
     let mut by_status: BTreeMap<u16, Vec<&str>> = BTreeMap::new();
     let of_tenants = if operation.access == Access::Tenant { PROBLEMS_OF_TENANTS } else { &[] };

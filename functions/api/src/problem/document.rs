@@ -77,8 +77,9 @@ impl Problem {
 
     /// `If-Match` did not name the current version.
     pub(crate) fn version_differs(current: millrace_domain::Version) -> Self {
-        let detail =
-            format!("document is at version {current}: read it again and decide whether the change still holds");
+        let detail = format!(
+            "document is at version {current}: read it again and decide whether the change still holds"
+        );
         Self::new(ProblemCode::VersionDiffers, detail).with_header(ETAG, version_etag(current))
     }
 

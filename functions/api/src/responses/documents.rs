@@ -18,7 +18,8 @@ pub(crate) struct DocumentsResponse {
 
 impl From<Page> for DocumentsResponse {
     fn from(page: Page) -> Self {
-        let documents = page.views.into_iter().map(|view| DocumentResponse::of(view.key.document_id, view.document));
+        let documents =
+            page.views.into_iter().map(|view| DocumentResponse::of(view.key.document_id, view.document));
         Self { documents: documents.collect(), next_cursor: page.next.map(after_document) }
     }
 }

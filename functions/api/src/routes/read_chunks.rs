@@ -64,7 +64,8 @@ async fn handle(
         return Err(gone(&document));
     }
     if cursor.is_some_and(|(generation, _)| generation != page.generation) {
-        let detail = "the pages before were of an earlier content of this document: begin again without a cursor";
+        let detail =
+            "the pages before were of an earlier content of this document: begin again without a cursor";
         return Err(Problem::new(ProblemCode::CursorOutdated, detail));
     }
     Ok(Json(page.into()))

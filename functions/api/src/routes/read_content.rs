@@ -8,7 +8,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::header::{
-    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    ETAG,
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use millrace_domain::{Document, DocumentError, DocumentKey};
@@ -126,7 +127,12 @@ async fn open(
     Ok(opened.content.filter(|_| is_same).map(|(_, stream)| stream))
 }
 
-fn answer(document: &Document, etag: HeaderValue, range: Option<Range<u64>>, content: ByteStream) -> Response {
+fn answer(
+    document: &Document,
+    etag: HeaderValue,
+    range: Option<Range<u64>>,
+    content: ByteStream,
+) -> Response {
     let size = document.size_bytes.get();
     let media_type = media_type(document);
     let is_shown = SHOWN.contains(&essence(media_type));

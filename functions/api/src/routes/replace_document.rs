@@ -1,6 +1,6 @@
 //! `PUT /v1/documents/{document_id}`: accepts another content as the document's next generation.
 
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::put;
 use http::Method;
@@ -52,7 +52,7 @@ pub(super) fn operation() -> Operation {
             ProblemCode::ModelMismatch,
             ProblemCode::ConcurrentChange,
         ],
-        handler: put(handle).layer(DefaultBodyLimit::disable()),
+        handler: put(handle),
     }
 }
 

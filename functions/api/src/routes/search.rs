@@ -15,7 +15,7 @@ use crate::caller::Caller;
 use crate::context::ApiState;
 use crate::metadata;
 use crate::operation::{Access, Answer, Operation, Pace, RequestBody};
-use crate::parameters::JsonOf;
+use crate::parameters::{JsonOf, object};
 use crate::problem::{Problem, ProblemCode};
 use crate::responses::SearchResponse;
 
@@ -39,7 +39,7 @@ struct Search {
     #[serde(default)]
     hits_per_document_max: Option<usize>,
     /// What hits must belong to.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     filter: Filter,
 }
 

@@ -1,6 +1,6 @@
 //! `POST /v1/documents`: accepts the first content of a new document.
 
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::post;
 use http::Method;
@@ -57,7 +57,7 @@ pub(super) fn operation() -> Operation {
         request: Some(content_body()),
         answers: vec![accepted()],
         problems: CONTENT_PROBLEMS,
-        handler: post(handle).layer(DefaultBodyLimit::disable()),
+        handler: post(handle),
     }
 }
 

@@ -19,7 +19,8 @@ async fn tenants_do_not_see_each_other() {
     };
     let (ours, theirs) = (secret("ours", 1).await, secret("theirs", 2).await);
     let bearer = format!("Bearer {ours}");
-    let accepted = ask("POST", "/v1/documents").with("authorization", &bearer).body("x").of(&server.router).await;
+    let accepted =
+        ask("POST", "/v1/documents").with("authorization", &bearer).body("x").of(&server.router).await;
     assert_eq!(accepted.status, 202, "{accepted:?}");
     let path = accepted.header("location");
     assert_eq!(ask("GET", path).with("x-api-key", &ours).of(&server.router).await.status, 200);
@@ -37,7 +38,8 @@ async fn tenants_do_not_see_each_other() {
         request.of(&server.router).await.problem(404, "document_not_found");
     }
     // A key from another host than the server's own is no browser's ambient trust.
-    let remote = ask("GET", path).with("x-api-key", &ours).with("host", "example.com").of(&server.router).await;
+    let remote =
+        ask("GET", path).with("x-api-key", &ours).with("host", "example.com").of(&server.router).await;
     assert_eq!(remote.status, 200);
 }
 
@@ -47,9 +49,12 @@ async fn without_a_known_key_nobody_gets_in() {
     let missing = server.get("/v1/documents").await;
     missing.problem(401, "unauthenticated");
     assert_eq!(missing.header("www-authenticate"), "Bearer realm=\"millrace\"");
-    for (name, value) in
-        [("authorization", "Bearer mr_guess"), ("authorization", "Bearer"), ("x-api-key", ""), ("x-api-key", "mr_")]
-    {
+    for (name, value) in [
+        ("authorization", "Bearer mr_guess"),
+        ("authorization", "Bearer"),
+        ("x-api-key", ""),
+        ("x-api-key", "mr_"),
+    ] {
         let reply = ask("GET", "/v1/documents").with(name, value).of(&server.router).await;
         reply.problem(401, "unauthenticated");
         assert!(reply.header("www-authenticate").contains("invalid_token"), "{name}: {value}");

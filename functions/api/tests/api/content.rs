@@ -13,7 +13,10 @@ async fn a_content_comes_back_byte_for_byte() {
     assert_eq!(whole.header("content-type"), "text/plain");
     assert_eq!(whole.header("content-length"), "10");
     assert_eq!(whole.header("accept-ranges"), "bytes");
-    assert_eq!(whole.header("content-disposition"), "inline; filename=\"Zo_.txt\"; filename*=UTF-8''Zo%C3%AB.txt");
+    assert_eq!(
+        whole.header("content-disposition"),
+        "inline; filename=\"Zo_.txt\"; filename*=UTF-8''Zo%C3%AB.txt"
+    );
     let etag = whole.header("etag").to_owned();
     let same = ask("GET", &path).with("if-none-match", &etag).of(&server.router).await;
     assert_eq!(same.status, 304);

@@ -61,9 +61,14 @@ async fn a_deleted_document_leaves_a_receipt() {
     assert!(early.json().get("receipt").is_none());
 
     server.finish_deletion(&id).await;
-    for (method, part) in
-        [("GET", ""), ("DELETE", ""), ("POST", "/cancel"), ("POST", "/retry"), ("GET", "/chunks"), ("GET", "/content")]
-    {
+    for (method, part) in [
+        ("GET", ""),
+        ("DELETE", ""),
+        ("POST", "/cancel"),
+        ("POST", "/retry"),
+        ("GET", "/chunks"),
+        ("GET", "/content"),
+    ] {
         let gone = ask(method, &format!("{path}{part}")).of(&server.router).await;
         gone.problem(410, "document_deleted");
         assert_eq!(gone.json()["receipt"]["blobs"], 3, "{method} {part}");

@@ -54,7 +54,8 @@ async fn chunks_are_paged_within_one_content() {
     let second = server.get(&format!("{path}?cursor={cursor}")).await.json();
     assert_eq!(second["chunks"][0]["text"], "e");
     assert_eq!(second["next_cursor"], Value::Null);
-    let replaced = crate::server::ask("PUT", &format!("/v1/documents/{id}")).body("two").of(&server.router).await;
+    let replaced =
+        crate::server::ask("PUT", &format!("/v1/documents/{id}")).body("two").of(&server.router).await;
     assert_eq!(replaced.status, 202);
     server.get(&format!("{path}?cursor={cursor}")).await.problem(409, "cursor_outdated");
     server.get(&format!("{path}?cursor=x")).await.problem(400, "invalid_cursor");

@@ -1,4 +1,4 @@
-//! The API against the real use cases and the local adapters in memory: requests in, answers out, without a socket.
+//! The API against the real use cases and the local adapters in memory: requests in, answers out, mostly without a socket.
 //! Deliberately absent: the workers; what they would do to a document the fixture does by commands.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
@@ -14,5 +14,6 @@ mod refusals;
 mod schema_check;
 mod search;
 mod server;
+mod socket;
 mod stub_embedder;
 mod uploads;

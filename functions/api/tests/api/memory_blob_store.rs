@@ -81,7 +81,9 @@ impl BlobStore for MemoryBlobStore {
         let bytes = self.get(key).await?;
         let size = ByteSize::new(bytes.len() as u64);
         let part = range.map_or(bytes.clone(), |range| {
-            bytes.slice(usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap().min(bytes.len()))
+            bytes.slice(
+                usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap().min(bytes.len()),
+            )
         });
         let blocks: Vec<_> = part.chunks(7).map(Bytes::copy_from_slice).map(Ok).collect();
         Ok((size, stream::iter(blocks).boxed()))

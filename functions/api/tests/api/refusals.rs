@@ -21,7 +21,9 @@ async fn unknown_routes_and_methods_are_problems() {
 async fn an_id_that_is_none_is_named() {
     let server = Server::start().await;
     for bad in ["nonsense", "%zz", "%ff", "01890A5D-AC96-774B-BCCE-B302099A8057", "%2e%2e"] {
-        for (method, part) in [("GET", ""), ("DELETE", ""), ("PUT", ""), ("POST", "/retry"), ("GET", "/content")] {
+        for (method, part) in
+            [("GET", ""), ("DELETE", ""), ("PUT", ""), ("POST", "/retry"), ("GET", "/content")]
+        {
             let reply = ask(method, &format!("/v1/documents/{bad}{part}")).of(&server.router).await;
             reply.problem(400, "invalid_document_id");
         }

@@ -39,7 +39,9 @@ fn check(document: &Value, schema: &Value, value: &Value, at: &str, faults: &mut
             check(document, &schema["items"], item, &format!("{at}[{index}]"), faults);
         }
     }
-    let (Some(members), Some(properties)) = (value.as_object(), schema["properties"].as_object()) else { return };
+    let (Some(members), Some(properties)) = (value.as_object(), schema["properties"].as_object()) else {
+        return;
+    };
     for required in schema["required"].as_array().into_iter().flatten() {
         if !members.contains_key(required.as_str().unwrap()) {
             faults.push(format!("{at} lacks {required}"));

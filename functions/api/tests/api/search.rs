@@ -47,7 +47,9 @@ async fn a_search_that_cannot_be_meant_is_refused() {
         (json!({"query": "x", "filter": {"metadata": {"a": {}}}}), "filter.metadata"),
         (json!({"query": "x", "collection": "No Slug"}), "collection name"),
         (json!({"limit": 3}), "query"),
-        (json!(["x"]), ""),
+        (json!(["x"]), "object"),
+        (json!({"query": "x", "filter": []}), "object"),
+        (json!(null), "object"),
     ] {
         let detail = search(body.clone()).await.problem(422, "invalid_member");
         assert!(detail.contains(hint), "{body}: {detail}");

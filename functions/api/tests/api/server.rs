@@ -15,12 +15,12 @@ use millrace_adapters_local::{
 use millrace_api::{AlwaysTenant, ApiContext, ApiPorts, ApiSettings, Authenticator, router};
 use millrace_application::{ChunkFile, Context, Documents, StoredChunk};
 use millrace_domain::{
-    BatchIndex, ByteSize, ChunkIndex, Command, Document, DocumentId, DocumentKey, ErrorCode, QueueName, Stage,
-    TenantId,
+    BatchIndex, ByteSize, ChunkIndex, Command, Document, DocumentId, DocumentKey, ErrorCode, QueueName,
+    Stage, TenantId,
 };
 use millrace_ports::{
     ApiKeyStore, BlobKey, BlobStore as _, Clock, DocumentView, IdGenerator, IndexTarget, IndexedDocument,
-    JobConsumer as _, QueuePolicy, ReadModel as _, SearchIndex as _,
+    JobConsumer as _, QueuePolicy,
 };
 use millrace_test_support::builders::{model, trace};
 use millrace_test_support::{SeededIds, SimClock};
@@ -30,8 +30,8 @@ use tower::ServiceExt as _;
 use crate::memory_blob_store::MemoryBlobStore;
 use crate::stub_embedder::StubEmbedder;
 
-/// Largest content in these tests.
-pub(crate) const CONTENT_BYTES_MAX: u64 = 1_000;
+/// Largest content in these tests; more than a JSON body may have.
+pub(crate) const CONTENT_BYTES_MAX: u64 = 100_000;
 const MODEL: &str = "stub";
 
 pub(crate) struct Server {
@@ -115,7 +115,9 @@ impl Server {
         Self::with(|_| Arc::new(AlwaysTenant::new(TenantId::local_default()))).await
     }
 
-    pub(crate) async fn with(authenticator: impl FnOnce(Arc<dyn ApiKeyStore>) -> Arc<dyn Authenticator>) -> Self {
+    pub(crate) async fn with(
+        authenticator: impl FnOnce(Arc<dyn ApiKeyStore>) -> Arc<dyn Authenticator>,
+    ) -> Self {
         let database = Database::open_in_memory().unwrap();
         let clock: Arc<dyn Clock> = Arc::new(SimClock::default());
         let ids = Arc::new(SeededIds::new(7));
@@ -206,8 +208,13 @@ impl Server {
         let generation = document.generation;
         let text_bytes = ByteSize::new(texts.iter().map(|text| text.len() as u64).sum());
         let media_type = media_type.to_owned();
-        let extraction =
-            Command::RecordExtraction { generation, media_type, pages: 2, text_bytes, title: Some("T".into()) };
+        let extraction = Command::RecordExtraction {
+            generation,
+            media_type,
+            pages: 2,
+            text_bytes,
+            title: Some("T".into()),
+        };
         self.execute(id, extraction).await;
         let chunks = u32::try_from(texts.len()).unwrap();
         self.store_chunks(id, &document, texts).await;
@@ -215,7 +222,8 @@ impl Server {
         for batch in 0..chunks.div_ceil(3) {
             let batch = BatchIndex::new(batch);
             let at = self.ports.clock.now();
-            let embedded = Command::RecordEmbeddedBatch { generation, batch, cached: 0, model: model(MODEL), at };
+            let embedded =
+                Command::RecordEmbeddedBatch { generation, batch, cached: 0, model: model(MODEL), at };
             self.execute(id, embedded).await;
         }
     }
@@ -232,7 +240,8 @@ impl Server {
         };
         let chunks: Vec<StoredChunk> = texts.iter().enumerate().map(chunk).collect();
         for (batch, chunks) in chunks.chunks(3).enumerate() {
-            let blob = BlobKey::chunk_batch(&self.key(id), document.generation, u32::try_from(batch).unwrap());
+            let blob =
+                BlobKey::chunk_batch(&self.key(id), document.generation, u32::try_from(batch).unwrap());
             self.blobs.put(&blob, ChunkFile { chunks: chunks.to_vec() }.to_bytes()).await.unwrap();
         }
         let target = IndexTarget {

@@ -131,8 +131,8 @@ pub(crate) struct Plan {
     pub(crate) if_version: Option<Version>,
 }
 
-/// A content on its way in without its bytes: those cannot be shared between threads, which a future that holds a reference
-/// while it waits must be able to do.
+/// A content on its way in without its bytes: a stream cannot be shared between threads, so a future that held a
+/// reference to it while it waits could not be sent to another.
 struct Description {
     collection: CollectionName,
     filename: String,

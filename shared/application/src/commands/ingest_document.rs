@@ -97,7 +97,7 @@ impl IngestDocument {
             }
         };
         tracing::Span::current().record("attempt", claim.attempt);
-        Ok(match self.work(delivery, &key, &document).await {
+        Ok(match self.work(&key, &document).await {
             Ok(chunked) => self.publish(delivery, &claim, &document, chunked).await,
             Err(Stop::Error(stage, error)) => {
                 self.fail.settle(&self.steps, delivery, &claim, error, (generation, stage)).await
@@ -165,12 +165,7 @@ impl IngestDocument {
         }
     }
 
-    async fn work(
-        &self,
-        delivery: &Delivery,
-        key: &DocumentKey,
-        document: &Document,
-    ) -> Result<Chunked, Stop> {
+    async fn work(&self, key: &DocumentKey, document: &Document) -> Result<Chunked, Stop> {
         let (text, extraction) = match self.stored_text(key, document).await? {
             Some(text) => (text, None),
             None => {
@@ -194,7 +189,7 @@ impl IngestDocument {
             let reason = "no text was found in the document".to_owned();
             return Err(Stop::Fault(Stage::Extract, ErrorCode::Empty, reason));
         }
-        tracing::info!(chunks, tokens, job_id = %document.job_id, attempt_of = delivery.job.job.queue().as_str(), "document chunked");
+        tracing::info!(chunks, tokens, job_id = %document.job_id, "document chunked");
         Ok(Chunked { extraction, chunks, tokens })
     }
 

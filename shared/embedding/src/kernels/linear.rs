@@ -152,7 +152,12 @@ pub(super) fn finish(
     }
     match then {
         Then::Store => {}
-        Then::Gelu => y = y.map(gelu),
+        // A loop and not `map`, which would not be compiled for the caller's instructions.
+        Then::Gelu => {
+            for y in &mut y {
+                *y = gelu(*y);
+            }
+        }
         Then::Add => {
             for lane in 0..16 {
                 y[lane] += out[lane];
