@@ -94,7 +94,6 @@ impl Client {
     }
 
     /// Uploads and gives the document's id.
-    #[track_caller]
     pub(crate) async fn upload(&self, filename: &str, content: impl Into<Bytes>) -> String {
         let headers = [("x-filename", filename), ("content-type", "application/octet-stream")];
         let accepted = self.send(Method::POST, "/v1/documents", &headers, content).await.expect(202);

@@ -13,7 +13,7 @@ async fn a_deleted_document_is_gone_at_once_and_receipted() {
     let client = node.client();
     let id = client.upload("secret.txt", "the zqsecret recipe").await;
     let document = client.ready(&id).await;
-    assert_eq!(client.documents_with("zqsecret").await, [id.clone()]);
+    assert_eq!(client.documents_with("zqsecret").await, [id.as_str()]);
     let path = format!("/v1/documents/{id}");
     client.delete(&path).await.expect(202);
     assert!(client.documents_with("zqsecret").await.is_empty(), "found after the tombstone");

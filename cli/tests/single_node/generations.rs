@@ -80,7 +80,7 @@ async fn a_cancelled_document_is_not_found_and_can_be_retried() {
     assert_eq!(retried["status"], "processing");
     let document = client.ready(&id).await;
     assert_eq!(document["progress"]["chunks_embedded"], document["progress"]["chunks_total"]);
-    assert_eq!(client.documents_with("zqlong").await, [id.clone()]);
+    assert_eq!(client.documents_with("zqlong").await, [id.as_str()]);
     client.post(&format!("/v1/documents/{id}/cancel"), &json!({})).await.expect_problem(409, "not_possible");
 }
 

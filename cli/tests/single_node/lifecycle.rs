@@ -18,7 +18,7 @@ async fn a_signal_stops_it_gracefully_and_a_restart_finds_everything() {
     node.client().ready(&id).await;
     assert_eq!(node.stop(), Some(0));
     let node = folder.start();
-    assert_eq!(node.client().documents_with("zqstay").await, [id.clone()]);
+    assert_eq!(node.client().documents_with("zqstay").await, [id.as_str()]);
     assert_eq!(node.client().document(&id).await["status"], "ready");
 }
 

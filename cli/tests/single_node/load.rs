@@ -18,7 +18,7 @@ async fn hundreds_of_clients_lose_nothing() {
         client.ready(id).await;
     }
     for (number, id) in ids.iter().enumerate().step_by(17) {
-        assert_eq!(client.documents_with(&format!("zqmany{number}x")).await, [id.clone()]);
+        assert_eq!(client.documents_with(&format!("zqmany{number}x")).await, [id.as_str()]);
     }
     crate::client::eventually("the counts", || async {
         let stats = client.get("/v1/stats").await.expect(200);

@@ -41,7 +41,7 @@ impl JournalStream {
         self.database.read(format!("read the journal for {consumer}"), read).await
     }
 
-    /// Remembers that a consumer has dealt with everything up to a position. Never goes back.
+    /// Remembers that a consumer has dealt with everything up to a position. Never goes back, but by a power cut.
     pub async fn advance(&self, consumer: &str, position: i64) -> Result<(), PortError> {
         let name = consumer.to_owned();
         let write = move |connection: &Connection| {
@@ -54,7 +54,7 @@ impl JournalStream {
                 .map(drop)
                 .map_err(sql_error)
         };
-        self.database.write(format!("advance {consumer} in the journal"), write).await
+        self.database.write_relaxed(format!("advance {consumer} in the journal"), write).await
     }
 
     /// How far a consumer is; 0 at the start.

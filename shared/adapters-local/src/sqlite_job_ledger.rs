@@ -50,7 +50,7 @@ impl JobLedger for SqliteJobLedger {
     async fn claim(&self, request: ClaimRequest) -> Result<ClaimOutcome, PortError> {
         let now = self.clock.now();
         let attempted = format!("claim step {}", request.step.as_str());
-        self.database.write(attempted, move |connection| claim(connection, &request, now)).await
+        self.database.write_relaxed(attempted, move |connection| claim(connection, &request, now)).await
     }
 
     async fn complete(&self, claim: &Claim, result: &str) -> Result<(), PortError> {
@@ -82,7 +82,7 @@ impl JobLedger for SqliteJobLedger {
             claim.expires_at = until;
             Ok(claim)
         };
-        self.database.write(attempted, write).await
+        self.database.write_relaxed(attempted, write).await
     }
 
     async fn release(&self, claim: &Claim, attempt_counts: bool) -> Result<(), PortError> {
@@ -101,7 +101,7 @@ impl JobLedger for SqliteJobLedger {
                 .map(drop)
                 .map_err(sql_error)
         };
-        self.database.write(attempted, write).await
+        self.database.write_relaxed(attempted, write).await
     }
 
     async fn forget_expired(&self, limit: usize) -> Result<u64, PortError> {

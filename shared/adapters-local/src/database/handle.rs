@@ -82,7 +82,7 @@ impl Database {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, PortError> + Send + 'static,
     {
-        self.enqueue(Priority::Interactive, attempted.into(), work, |_| ()).await
+        self.enqueue(Priority::Durable, attempted.into(), work, |_| ()).await
     }
 
     /// As `write`, and after the commit, before the answer, runs `after_commit` on the result; in commit order,
@@ -98,10 +98,22 @@ impl Database {
         F: FnOnce(&Connection) -> Result<T, PortError> + Send + 'static,
         A: FnOnce(&T) + Send + 'static,
     {
-        self.enqueue(Priority::Interactive, attempted.into(), work, after_commit).await
+        self.enqueue(Priority::Durable, attempted.into(), work, after_commit).await
     }
 
-    /// As `write`, but lets others go first. For workers' output, in slices of a few milliseconds of work each.
+    /// As `write`, but the answer does not wait for the disk. It survives the end of the process; a power cut may take
+    /// it back, though only together with everything that came after it. For what is harmless then, because whoever
+    /// relied on it went down as well: taking a message, advancing a cursor, claiming a step.
+    pub async fn write_relaxed<T, F>(&self, attempted: impl Into<String>, work: F) -> Result<T, PortError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, PortError> + Send + 'static,
+    {
+        self.enqueue(Priority::Relaxed, attempted.into(), work, |_| ()).await
+    }
+
+    /// As `write_relaxed`, but lets others go first. For workers' output, in slices of a few milliseconds of work each;
+    /// the append that reports the work is a `write`, and takes it to the disk.
     pub async fn write_bulk<T, F>(&self, attempted: impl Into<String>, work: F) -> Result<T, PortError>
     where
         T: Send + 'static,
@@ -110,7 +122,7 @@ impl Database {
         self.enqueue(Priority::Bulk, attempted.into(), work, |_| ()).await
     }
 
-    /// As `write_then`, but lets others go first.
+    /// As `write_bulk`, with what follows the commit.
     pub async fn write_bulk_then<T, F, A>(
         &self,
         attempted: impl Into<String>,

@@ -1,5 +1,5 @@
-//! The writer thread: takes the writes that wait, commits them as a group, answers. Small interactive writes go
-//! before bulk ones, and no group grows beyond what an acknowledgement can wait for.
+//! The writer thread: takes the writes that wait, commits them as a group, answers. Small writes go before bulk ones, no
+//! group grows beyond what an acknowledgement can wait for, and the disk is waited for only where somebody asked to.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -16,17 +16,19 @@ use super::transaction::{Task, commit_together};
 const GROUP_WRITES_MAX: usize = 512;
 /// Work after which a group is committed, however many wait. One write in it may take longer.
 const GROUP_WORK_MAX: Duration = Duration::from_millis(5);
-/// The same for a group of bulk writes: shorter, because an interactive write that arrives meanwhile waits for it.
+/// The same for a group of bulk writes: shorter, because a small write that arrives meanwhile waits for it.
 const BULK_WORK_MAX: Duration = Duration::from_millis(2);
-/// After so many interactive groups in a row a bulk write that waits gets its turn.
-const INTERACTIVE_GROUPS_MAX: u32 = 8;
+/// After so many groups of small writes in a row a bulk write that waits gets its turn.
+const SMALL_GROUPS_MAX: u32 = 8;
 
-/// How urgent a write is.
+/// How urgent a write is, and whether its answer waits for the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Priority {
-    /// Somebody waits for an acknowledgement.
-    Interactive,
-    /// A worker's output; goes when nothing interactive waits.
+    /// Somebody waits for an acknowledgement that must survive a power cut.
+    Durable,
+    /// Small, and harmless if a power cut takes it back together with everything after it.
+    Relaxed,
+    /// The same, but larger: a worker's output. Goes when nothing else waits.
     Bulk,
 }
 
@@ -58,7 +60,8 @@ impl Writer {
     pub(super) fn submit(&self, priority: Priority, task: Box<dyn Task>) {
         let mut waiting = self.inbox.lock();
         match priority {
-            Priority::Interactive => waiting.interactive.push_back(task),
+            Priority::Durable => waiting.durable.push_back(task),
+            Priority::Relaxed => waiting.relaxed.push_back(task),
             Priority::Bulk => waiting.bulk.push_back(task),
         }
         drop(waiting);
@@ -92,7 +95,8 @@ struct Inbox {
 
 #[derive(Default)]
 struct Waiting {
-    interactive: VecDeque<Box<dyn Task>>,
+    durable: VecDeque<Box<dyn Task>>,
+    relaxed: VecDeque<Box<dyn Task>>,
     bulk: VecDeque<Box<dyn Task>>,
     /// The log is full: bulk writes wait until the checkpoint is finished.
     bulk_held: bool,
@@ -103,9 +107,20 @@ struct Waiting {
 
 /// What the writer does next.
 enum Next {
-    Commit,
+    /// Commit a group that begins with a write of this priority.
+    Commit(Priority),
     FinishCheckpoint,
     Stop,
+}
+
+impl Waiting {
+    fn is_small_waiting(&self) -> bool {
+        !self.durable.is_empty() || !self.relaxed.is_empty()
+    }
+
+    fn is_bulk_waiting(&self) -> bool {
+        !self.bulk.is_empty() && !self.bulk_held
+    }
 }
 
 impl Inbox {
@@ -115,16 +130,22 @@ impl Inbox {
     }
 
     /// Waits until there is something to do.
-    fn wait(&self, log_full: bool, log_too_long: bool) -> Next {
+    fn wait(&self, log_full: bool, log_too_long: bool, bulk_overdue: bool) -> Next {
         let mut waiting = self.lock();
         waiting.bulk_held = log_full;
         loop {
-            if waiting.rest_left && (waiting.interactive.is_empty() || log_too_long) {
+            if waiting.rest_left && (!waiting.is_small_waiting() || log_too_long) {
                 waiting.rest_left = false;
                 return Next::FinishCheckpoint;
             }
-            if !waiting.interactive.is_empty() || (!waiting.bulk.is_empty() && !waiting.bulk_held) {
-                return Next::Commit;
+            if waiting.is_bulk_waiting() && (bulk_overdue || !waiting.is_small_waiting()) {
+                return Next::Commit(Priority::Bulk);
+            }
+            if !waiting.durable.is_empty() {
+                return Next::Commit(Priority::Durable);
+            }
+            if !waiting.relaxed.is_empty() {
+                return Next::Commit(Priority::Relaxed);
             }
             if waiting.closed && waiting.bulk.is_empty() {
                 return Next::Stop;
@@ -136,40 +157,32 @@ impl Inbox {
 
 /// Picks the writes of one group.
 struct Group {
+    priority: Priority,
     started: Instant,
     writes: usize,
-    interactive: bool,
-    bulk_first: bool,
 }
 
 impl Group {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "bounds how long a group's callers wait; nothing is decided by it"
-    )]
-    fn new(bulk_first: bool) -> Self {
-        Self { started: Instant::now(), writes: 0, interactive: false, bulk_first }
+    #[expect(clippy::disallowed_methods, reason = "bounds how long a group's callers wait; nothing is decided by it")]
+    fn new(priority: Priority) -> Self {
+        Self { priority, started: Instant::now(), writes: 0 }
     }
 
-    /// Interactive writes first; bulk ones only into a group in which nobody waits for an acknowledgement, or as
-    /// the first of it when they were passed over too often.
+    /// A group that is synced takes relaxed writes along, which costs them nothing. One that is not ends as soon as
+    /// a write waits that is more urgent.
     fn next(&mut self, inbox: &Inbox) -> Option<Box<dyn Task>> {
-        let worked = if self.writes == 0 { Duration::ZERO } else { self.started.elapsed() };
-        if self.writes >= GROUP_WRITES_MAX || worked >= GROUP_WORK_MAX {
+        let work_max = if self.priority == Priority::Bulk { BULK_WORK_MAX } else { GROUP_WORK_MAX };
+        if self.writes >= GROUP_WRITES_MAX || (self.writes > 0 && self.started.elapsed() >= work_max) {
             return None;
         }
         let mut waiting = inbox.lock();
-        let overdue = self.bulk_first && self.writes == 0 && !waiting.bulk_held;
-        if let Some(task) = if overdue { waiting.bulk.pop_front() } else { None } {
-            self.writes += 1;
-            return Some(task);
-        }
-        let mut task = waiting.interactive.pop_front();
-        if task.is_some() {
-            self.interactive = true;
-        } else if !self.interactive && !waiting.bulk_held && worked < BULK_WORK_MAX {
-            task = waiting.bulk.pop_front();
-        }
+        let first = self.writes == 0;
+        let task = match self.priority {
+            Priority::Durable => waiting.durable.pop_front().or_else(|| waiting.relaxed.pop_front()),
+            Priority::Relaxed if first || waiting.durable.is_empty() => waiting.relaxed.pop_front(),
+            Priority::Bulk if first || !waiting.is_small_waiting() => waiting.bulk.pop_front(),
+            Priority::Relaxed | Priority::Bulk => None,
+        };
         self.writes += usize::from(task.is_some());
         task
     }
@@ -178,16 +191,32 @@ impl Group {
 fn run(connection: &Connection, inbox: &Inbox, checkpointer: &Checkpointer) {
     let mut schedule = Schedule::default();
     let mut passed_over = 0;
+    let mut synced = None;
     loop {
-        match inbox.wait(schedule.is_log_full(checkpointer), schedule.is_log_too_long(checkpointer)) {
+        let (full, too_long) = (schedule.is_log_full(checkpointer), schedule.is_log_too_long(checkpointer));
+        match inbox.wait(full, too_long, passed_over >= SMALL_GROUPS_MAX) {
             Next::Stop => return,
             Next::FinishCheckpoint => schedule.finish(connection, checkpointer),
-            Next::Commit => {
-                let mut group = Group::new(passed_over >= INTERACTIVE_GROUPS_MAX);
+            Next::Commit(priority) => {
+                sync_commits(connection, priority == Priority::Durable, &mut synced);
+                let mut group = Group::new(priority);
                 commit_together(connection, || group.next(inbox));
-                passed_over = if group.interactive && !group.bulk_first { passed_over + 1 } else { 0 };
+                passed_over = if priority == Priority::Bulk { 0 } else { passed_over + 1 };
                 schedule.after_commit(checkpointer);
             }
         }
+    }
+}
+
+/// Whether commits wait for the disk. A synced commit takes every commit before it to the disk as well, so what a
+/// power cut can lose is a few unsynced commits at the end, never one from the middle.
+fn sync_commits(connection: &Connection, wanted: bool, synced: &mut Option<bool>) {
+    if *synced == Some(wanted) {
+        return;
+    }
+    let set = connection.pragma_update(None, "synchronous", if wanted { "full" } else { "normal" });
+    match set {
+        Ok(()) => *synced = Some(wanted),
+        Err(error) => tracing::error!(%error, wanted, "the database does not change its way of syncing"),
     }
 }

@@ -72,7 +72,7 @@ impl SqliteJobQueue {
     async fn take(&self, name: QueueName, queue: &Queue, most: usize) -> Result<taking::Taken, PortError> {
         let (now, policy) = (self.clock.now(), queue.policy);
         self.database
-            .write(format!("receive from queue {name}"), move |connection| {
+            .write_relaxed(format!("receive from queue {name}"), move |connection| {
                 taking::take(connection, name.as_str(), policy, most, now)
             })
             .await
@@ -122,7 +122,7 @@ impl JobQueue for SqliteJobQueue {
         };
         let until = self.clock.now().plus_millis(i64::try_from(delay_ms).unwrap_or(i64::MAX));
         self.database
-            .write(attempted, move |connection| steering::hide(connection, name.as_str(), delivery, until))
+            .write_relaxed(attempted, move |connection| steering::hide(connection, name.as_str(), delivery, until))
             .await?;
         queue.arrived.notify_one();
         Ok(())
@@ -200,7 +200,7 @@ impl JobConsumer for SqliteJobQueue {
         }
         let attempted = format!("delete {} messages from queue {name}", deliveries.len());
         self.database
-            .write(attempted, move |connection| {
+            .write_relaxed(attempted, move |connection| {
                 deliveries
                     .iter()
                     .try_for_each(|delivery| steering::delete(connection, name.as_str(), *delivery))

@@ -1,8 +1,5 @@
-//! Fills a server's index with many chunks in little time: ordinary documents over ordinary HTTP, to a server that
-//! was started with [`FLAG`] and so makes up its vectors instead of running the model.
-//!
-//! What the hidden flag must do: replace the built-in embedder by one that derives a unit vector from a hash of the
-//! text, at no cost worth measuring, under the *same* model id, so that the data serves the real model afterwards.
+//! Puts many chunks into a server's index: ordinary documents over ordinary HTTP, a few on their way at a time.
+//! Meant for servers whose embedder costs nothing; with the real model this takes as long as embedding does.
 
 use std::time::{Duration, Instant};
 
@@ -12,8 +9,6 @@ use crate::client::{Client, Upload};
 use crate::generated_text::TextGenerator;
 use crate::report::note;
 
-/// Asks the server for made-up vectors.
-pub(crate) const FLAG: &str = "--synthetic-embeddings";
 /// One document gives a few hundred chunks.
 const DOCUMENT_BYTES: usize = 200_000;
 /// So many documents are on their way at a time.
