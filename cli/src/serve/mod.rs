@@ -8,6 +8,7 @@ mod http_server;
 mod node;
 mod pollers;
 mod welcome;
+mod write_deadline;
 
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use arguments::ServeArguments;
+use http_server::Limits;
 use node::{Node, NodeSettings};
 
 /// How long a job in progress may take to end after a signal. What does not end is redone at the next start.
@@ -30,12 +32,13 @@ pub(crate) async fn run(arguments: ServeArguments) -> anyhow::Result<()> {
     welcome::print(listening, &arguments, node.asks_for_keys)?;
 
     let stop = CancellationToken::new();
-    let server = tokio::spawn(http_server::serve(listener, node.router.clone(), stop.clone()));
+    let server =
+        tokio::spawn(http_server::serve(listener, node.router.clone(), Limits::default(), stop.clone()));
     signal().await?;
     tracing::info!("stopping: no new work, jobs in progress may end");
     stop.cancel();
     workers.stop(GRACE).await;
-    server.await.context("end the HTTP server")??;
+    server.await.context("end the HTTP server")?;
     tracing::info!("stopped");
     Ok(())
 }

@@ -237,6 +237,7 @@ fn router(settings: &NodeSettings, adapters: &Adapters, embedder: Arc<dyn Embedd
         events: adapters.store.clone(),
         ledger: adapters.ledger.clone(),
         queue: adapters.queue.clone(),
+        consumer: adapters.queue.clone(),
         blobs: adapters.blobs.clone(),
         views: adapters.views.clone(),
         index: adapters.index.clone(),

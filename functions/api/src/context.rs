@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_application::{
-    AcceptContent, CancelIngestion, CollectStats, DeleteDocument, Documents, GetDocument, Jobs,
-    ListDocuments, PurgeGeneration, ReadChunks, ReadContent, ReadTimeline, ReplaceDocument, RetryIngestion,
-    SearchDocuments, StepPolicy, Steps, UploadDocument,
+    AcceptContent, CancelIngestion, CollectStats, DeleteDocument, Documents, GetDocument, InspectQueues,
+    Jobs, ListDocuments, PurgeGeneration, ReadChunks, ReadContent, ReadTimeline, ReplaceDocument,
+    RetryIngestion, SearchDocuments, StepPolicy, Steps, UploadDocument,
 };
 use millrace_domain::ByteSize;
 use millrace_ports::{
-    BlobStore, Clock, CollectionStore, Embedder, EventStore, IdGenerator, JobLedger, JobQueue, ReadModel,
-    SearchIndex,
+    BlobStore, Clock, CollectionStore, Embedder, EventStore, IdGenerator, JobConsumer, JobLedger, JobQueue,
+    ReadModel, SearchIndex,
 };
 
 use crate::authentication::Authenticator;
@@ -49,8 +49,10 @@ pub struct ApiPorts {
     pub events: Arc<dyn EventStore>,
     /// The claims.
     pub ledger: Arc<dyn JobLedger>,
-    /// The queues.
+    /// The queues, to send to.
     pub queue: Arc<dyn JobQueue>,
+    /// The queues, to look at.
+    pub consumer: Arc<dyn JobConsumer>,
     /// The contents.
     pub blobs: Arc<dyn BlobStore>,
     /// The lists.
@@ -82,6 +84,7 @@ pub struct ApiContext {
     pub(crate) read_content: ReadContent,
     pub(crate) search_documents: SearchDocuments,
     pub(crate) collect_stats: CollectStats,
+    pub(crate) inspect_queues: InspectQueues,
     pub(crate) authenticator: Arc<dyn Authenticator>,
     pub(crate) ids: Arc<dyn IdGenerator>,
     pub(crate) settings: ApiSettings,
@@ -133,6 +136,7 @@ impl ApiContext {
             read_content: ReadContent::new(documents, ports.blobs),
             search_documents,
             collect_stats: CollectStats::new(ports.views),
+            inspect_queues: InspectQueues::new(ports.consumer),
             authenticator,
             ids,
             settings,

@@ -2,6 +2,7 @@
 //! Deliberately absent: business rules (domain), storage (adapters), listening on a port and reading configuration
 //! (whoever composes), and everything that takes long (the workers).
 
+mod asyncapi;
 mod authentication;
 mod body;
 mod caller;
@@ -11,6 +12,7 @@ mod context;
 mod correlation;
 mod filename;
 mod handler;
+mod media_type;
 mod metadata;
 mod observation;
 mod openapi;
@@ -23,6 +25,7 @@ mod responses;
 mod router;
 mod routes;
 
+pub use asyncapi::asyncapi_json;
 pub use authentication::{
     AlwaysTenant, ApiKeyAuthenticator, AuthenticationError, Authenticator, GatewayAuthenticator,
 };

@@ -49,7 +49,8 @@ async fn measure(path: &Path, chunks: u32) -> Result<(), Failure> {
     println!("  memory of the index {:.0} bytes a chunk", index.memory_bytes() as f64 / f64::from(chunks));
 
     let questions = questions(1, QUESTIONS, DIMENSIONS);
-    let whole = time_searches(&index, &questions, |text, vector| query(text, Some(vector), CANDIDATES)).await?;
+    let whole =
+        time_searches(&index, &questions, |text, vector| query(text, Some(vector), CANDIDATES)).await?;
     report("words and meaning, 100 + 100 candidates with texts", &whole);
     let few = time_searches(&index, &questions, |text, vector| query(text, Some(vector), 1)).await?;
     report("words and meaning, 1 + 1 candidates", &few);
@@ -61,7 +62,11 @@ async fn measure(path: &Path, chunks: u32) -> Result<(), Failure> {
     if chunks <= FTS5_CHUNKS_MAX {
         let fts5 = time_fts5(path, &questions)?;
         report("FTS5 (porter, OR, bm25), 100 candidates with texts", &fts5);
-        println!("  FTS5 / ours, words: p50 {:.1}, p99 {:.1}", ratio(&fts5, &words, 50), ratio(&fts5, &words, 99));
+        println!(
+            "  FTS5 / ours, words: p50 {:.1}, p99 {:.1}",
+            ratio(&fts5, &words, 50),
+            ratio(&fts5, &words, 99)
+        );
     }
     Ok(())
 }

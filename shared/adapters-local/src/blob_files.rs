@@ -144,8 +144,8 @@ impl BlobFiles {
     /// Removes a blob, if it is there.
     pub(crate) fn remove(&self, key: &BlobKey) -> io::Result<BlobUsage> {
         let path = self.path(key);
-        let removed = remove_files(&[path.clone()])?;
-        path.parent().map_or(Ok(()), |folder| tidy(folder))?;
+        let removed = remove_files(std::slice::from_ref(&path))?;
+        path.parent().map_or(Ok(()), tidy)?;
         Ok(removed)
     }
 

@@ -14,6 +14,9 @@ use crate::ledger_row::complete_claim;
 /// Most rows that one call of `forget_expired` removes, whatever its limit says.
 const FORGET_MAX: usize = 5_000;
 
+/// A step may be under way so many times when its process dies before that counts as an attempt.
+const CUT_OFF_MAX: u32 = 100;
+
 /// The ledger of a single node.
 #[derive(Debug)]
 pub struct SqliteJobLedger {
@@ -27,16 +30,17 @@ impl SqliteJobLedger {
         Self { database, clock }
     }
 
-    /// Releases every claim that is held, without counting its attempt. Only for whoever knows that no owner lives any
-    /// more, as a node does that has just locked its data folder: the attempt was cut off by the death of the process
-    /// and says nothing about the step. Gives how many there were.
+    /// Releases every claim that is held. Only for whoever knows that no owner lives any more, as a node does that has just
+    /// locked its data folder. The attempt was cut off by the death of the process, which says little about the step, so
+    /// it is not counted; unless that keeps happening, for then the step may be what kills. Gives how many there were.
     pub async fn release_all(&self) -> Result<u64, PortError> {
         let write = |connection: &Connection| {
             connection
                 .execute(
-                    "UPDATE ledger SET owner = NULL, attempt = max(attempt - 1, 0) \
+                    "UPDATE ledger SET owner = NULL, cut_off = cut_off + 1, \
+                     attempt = CASE WHEN cut_off < ?1 THEN max(attempt - 1, 0) ELSE attempt END \
                      WHERE owner IS NOT NULL AND result IS NULL",
-                    (),
+                    [CUT_OFF_MAX],
                 )
                 .map(|rows| rows as u64)
                 .map_err(sql_error)
@@ -189,9 +193,11 @@ fn store(
     let remember_ms = i64::try_from(request.remember_ms).unwrap_or(i64::MAX);
     connection
         .prepare_cached(
-            "INSERT OR REPLACE INTO ledger \
+            "INSERT INTO ledger \
              (step, owner, expires_at, attempt, fingerprint, memo, remember_ms, result, forget_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, ?8)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, ?8) \
+             ON CONFLICT (step) DO UPDATE SET owner = ?2, expires_at = ?3, attempt = ?4, fingerprint = ?5, \
+             memo = ?6, remember_ms = ?7, result = NULL, forget_at = ?8",
         )
         .and_then(|mut insert| {
             insert.execute((

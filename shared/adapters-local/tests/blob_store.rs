@@ -57,7 +57,11 @@ async fn a_restart_keeps_blobs_and_removes_what_was_unfinished() {
     let (root, clock) = (folder.path().join("blobs"), Arc::new(SimClock::default()));
     let key = builders::new_key(&SeededIds::new(1), "acme");
     let blob = BlobKey::text(&key, Generation::FIRST);
-    open(root.clone(), &clock, WorkerPool::inline()).await.put(&blob, Bytes::from_static(b"text")).await.unwrap();
+    open(root.clone(), &clock, WorkerPool::inline())
+        .await
+        .put(&blob, Bytes::from_static(b"text"))
+        .await
+        .unwrap();
     std::fs::write(root.join(".incoming/7"), "half of som").unwrap();
     let store = open(root.clone(), &clock, WorkerPool::inline()).await;
     assert_eq!(store.get(&blob).await.unwrap(), "text");

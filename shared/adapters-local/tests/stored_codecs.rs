@@ -1,6 +1,5 @@
 //! What is stored as JSON or bytes reads back equal: snapshots and views, events, cached vectors, settings. The head's
 //! row, receipts and attributes have their properties beside their codecs.
-#![expect(clippy::unwrap_used, reason = "in helpers of tests, which the lint does not recognise as such")]
 
 use std::sync::Arc;
 

@@ -180,6 +180,11 @@ impl Steps {
         claim.attempt >= self.policy.attempts_max
     }
 
+    /// Whether all attempts were spent before this one: by workers that died before they could say so.
+    pub(crate) fn is_exhausted(&self, claim: &Claim) -> bool {
+        claim.attempt > self.policy.attempts_max
+    }
+
     /// The outcome of a failure before any claim was made.
     pub(crate) fn unclaimed(&self, error: &PortError) -> JobOutcome {
         tracing::warn!(%error, "job failed before its claim");

@@ -27,10 +27,11 @@ impl std::fmt::Debug for ApiKeyStoreFixture {
 #[macro_export]
 macro_rules! api_key_store_suite {
     ($fixture:path) => {
-        $crate::suite_cases!(api_key_store_suite, $fixture, [
-            a_key_is_found_by_the_hash_of_its_secret,
-            a_secret_is_taken_once,
-        ]);
+        $crate::suite_cases!(
+            api_key_store_suite,
+            $fixture,
+            [a_key_is_found_by_the_hash_of_its_secret, a_secret_is_taken_once,]
+        );
     };
 }
 

@@ -34,24 +34,28 @@ impl std::fmt::Debug for BlobStoreFixture {
 #[macro_export]
 macro_rules! blob_store_suite {
     ($fixture:path) => {
-        $crate::suite_cases!(blob_store_suite, $fixture, [
-            a_blob_is_read_back_as_written,
-            a_missing_blob_is_not_found,
-            writing_again_replaces_the_whole_blob,
-            several_blobs_are_written_together,
-            a_stream_is_stored_with_its_size_and_hash,
-            a_stream_over_the_limit_stores_nothing,
-            a_stream_that_fails_stores_nothing,
-            a_stream_that_is_abandoned_stores_nothing,
-            a_range_is_read_and_cut_at_the_end,
-            a_reader_keeps_the_blob_that_it_opened,
-            concurrent_writes_leave_one_of_them_whole,
-            deleting_says_what_was_removed_and_may_be_repeated,
-            a_prefix_is_of_one_document_and_part,
-            many_blobs_are_counted_and_removed_to_the_end,
-            old_sources_are_those_written_long_enough_ago,
-            old_sources_are_all_visited_however_small_the_pages,
-        ]);
+        $crate::suite_cases!(
+            blob_store_suite,
+            $fixture,
+            [
+                a_blob_is_read_back_as_written,
+                a_missing_blob_is_not_found,
+                writing_again_replaces_the_whole_blob,
+                several_blobs_are_written_together,
+                a_stream_is_stored_with_its_size_and_hash,
+                a_stream_over_the_limit_stores_nothing,
+                a_stream_that_fails_stores_nothing,
+                a_stream_that_is_abandoned_stores_nothing,
+                a_range_is_read_and_cut_at_the_end,
+                a_reader_keeps_the_blob_that_it_opened,
+                concurrent_writes_leave_one_of_them_whole,
+                deleting_says_what_was_removed_and_may_be_repeated,
+                a_prefix_is_of_one_document_and_part,
+                many_blobs_are_counted_and_removed_to_the_end,
+                old_sources_are_those_written_long_enough_ago,
+                old_sources_are_all_visited_however_small_the_pages,
+            ]
+        );
     };
 }
 
@@ -73,7 +77,11 @@ fn pieces(content: &Bytes, length: usize) -> ByteStream {
     stream::iter(pieces).boxed()
 }
 
-async fn read(fixture: &BlobStoreFixture, key: &BlobKey, range: Option<std::ops::Range<u64>>) -> (u64, Bytes) {
+async fn read(
+    fixture: &BlobStoreFixture,
+    key: &BlobKey,
+    range: Option<std::ops::Range<u64>>,
+) -> (u64, Bytes) {
     let (size, stream) = fixture.store.open(key, range).await.unwrap();
     let pieces: Vec<Bytes> = stream.try_collect().await.unwrap();
     (size.get(), pieces.concat().into())
@@ -118,7 +126,10 @@ pub async fn writing_again_replaces_the_whole_blob(fixture: &BlobStoreFixture) {
     for (seed, length) in [(1, 5_000), (2, 10), (3, 8_000), (4, 0)] {
         fixture.store.put(&blob, content(seed, length)).await.unwrap();
         assert_eq!(fixture.store.get(&blob).await.unwrap(), content(seed, length));
-        assert_eq!(usage(fixture, &BlobPrefix::document(&key)).await, BlobUsage { blobs: 1, bytes: length as u64 });
+        assert_eq!(
+            usage(fixture, &BlobPrefix::document(&key)).await,
+            BlobUsage { blobs: 1, bytes: length as u64 }
+        );
     }
 }
 
@@ -159,7 +170,8 @@ pub async fn a_stream_over_the_limit_stores_nothing(fixture: &BlobStoreFixture) 
     let key = key_of(&ids);
     let blob = BlobKey::source(&key, ids.upload_id());
     for length in [11, 2_000_000] {
-        let refused = fixture.store.put_stream(&blob, pieces(&content(1, length), 50_000), ByteSize::new(10)).await;
+        let refused =
+            fixture.store.put_stream(&blob, pieces(&content(1, length), 50_000), ByteSize::new(10)).await;
         assert_eq!(refused.unwrap_err().kind, ErrorKind::Invalid);
         assert_missing(fixture, &blob).await;
     }

@@ -20,7 +20,9 @@ pub struct CollectionStoreFixture {
 
 impl std::fmt::Debug for CollectionStoreFixture {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CollectionStoreFixture").field("collections", &self.collections).finish_non_exhaustive()
+        f.debug_struct("CollectionStoreFixture")
+            .field("collections", &self.collections)
+            .finish_non_exhaustive()
     }
 }
 
@@ -28,11 +30,15 @@ impl std::fmt::Debug for CollectionStoreFixture {
 #[macro_export]
 macro_rules! collection_store_suite {
     ($fixture:path) => {
-        $crate::suite_cases!(collection_store_suite, $fixture, [
-            a_collection_is_read_back_as_created,
-            of_creations_at_once_one_wins_and_all_get_it,
-            collections_of_tenants_are_apart,
-        ]);
+        $crate::suite_cases!(
+            collection_store_suite,
+            $fixture,
+            [
+                a_collection_is_read_back_as_created,
+                of_creations_at_once_one_wins_and_all_get_it,
+                collections_of_tenants_are_apart,
+            ]
+        );
     };
 }
 

@@ -28,13 +28,17 @@ impl std::fmt::Debug for EmbeddingCacheFixture {
 #[macro_export]
 macro_rules! embedding_cache_suite {
     ($fixture:path) => {
-        $crate::suite_cases!(embedding_cache_suite, $fixture, [
-            a_vector_comes_back_within_int8_precision,
-            answers_are_in_the_order_asked,
-            tenants_do_not_share_entries,
-            models_are_apart,
-            removing_takes_a_text_under_every_model,
-        ]);
+        $crate::suite_cases!(
+            embedding_cache_suite,
+            $fixture,
+            [
+                a_vector_comes_back_within_int8_precision,
+                answers_are_in_the_order_asked,
+                tenants_do_not_share_entries,
+                models_are_apart,
+                removing_takes_a_text_under_every_model,
+            ]
+        );
     };
 }
 

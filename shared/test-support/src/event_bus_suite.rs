@@ -37,13 +37,17 @@ impl std::fmt::Debug for EventBusFixture {
 #[macro_export]
 macro_rules! event_bus_suite {
     ($fixture:path) => {
-        $crate::suite_cases!(event_bus_suite, $fixture, [
-            every_subscriber_whose_rule_matches_gets_the_event,
-            an_event_arrives_as_event_bridge_delivers_it,
-            an_event_that_cannot_be_sent_fails_alone,
-            an_event_published_again_keeps_its_id,
-            nothing_is_published_of_nothing,
-        ]);
+        $crate::suite_cases!(
+            event_bus_suite,
+            $fixture,
+            [
+                every_subscriber_whose_rule_matches_gets_the_event,
+                an_event_arrives_as_event_bridge_delivers_it,
+                an_event_that_cannot_be_sent_fails_alone,
+                an_event_published_again_keeps_its_id,
+                nothing_is_published_of_nothing,
+            ]
+        );
     };
 }
 
@@ -117,7 +121,8 @@ pub async fn an_event_that_cannot_be_sent_fails_alone(fixture: &EventBusFixture)
     let mut events = history(&ids);
     events[1].trace.causation_id = Some("x".repeat(MESSAGE_BYTES_MAX));
     let outcome = fixture.bus.publish(&events).await;
-    let kinds: Vec<Option<ErrorKind>> = outcome.into_iter().map(|entry| entry.err().map(|e| e.kind)).collect();
+    let kinds: Vec<Option<ErrorKind>> =
+        outcome.into_iter().map(|entry| entry.err().map(|e| e.kind)).collect();
     assert_eq!(kinds, [None, Some(ErrorKind::Invalid), None, None]);
     events.remove(1);
     assert_eq!(details(&received(fixture, QueueName::Projector).await), events);

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use futures::future::join_all;
 use millrace_domain::{DocumentHead, DocumentKey, EventEnvelope, Version, evolve};
 use millrace_ports::{
-    APPEND_EVENTS_MAX, Append, Claim, ClaimOutcome, ClaimRequest, ErrorKind, EventStore, IdGenerator, JobLedger,
-    StepKey,
+    APPEND_EVENTS_MAX, Append, Claim, ClaimOutcome, ClaimRequest, ErrorKind, EventStore, IdGenerator,
+    JobLedger, StepKey,
 };
 
 use crate::builders::completing;
@@ -37,25 +37,29 @@ impl std::fmt::Debug for EventStoreFixture {
 #[macro_export]
 macro_rules! event_store_suite {
     ($fixture:path) => {
-        $crate::suite_cases!(event_store_suite, $fixture, [
-            an_append_is_read_back_as_written,
-            an_unknown_document_has_no_history,
-            of_concurrent_appends_on_one_version_exactly_one_wins,
-            an_append_on_a_stale_version_writes_nothing,
-            an_append_completes_its_claim_in_the_same_breath,
-            an_append_whose_claim_was_taken_over_writes_nothing,
-            an_append_whose_claim_was_released_writes_nothing,
-            an_append_whose_claim_expired_but_was_not_taken_over_succeeds,
-            an_append_in_conflict_leaves_its_claim_uncompleted,
-            a_long_history_is_read_to_the_end,
-            a_history_is_read_in_pages,
-            a_snapshot_stands_for_the_events_before_it,
-            tenants_with_the_same_document_id_are_apart,
-            an_append_against_the_rules_is_invalid,
-            unsettled_documents_are_listed_oldest_first,
-            heads_are_given_in_the_order_asked,
-            an_acknowledged_append_is_seen_by_the_next_read,
-        ]);
+        $crate::suite_cases!(
+            event_store_suite,
+            $fixture,
+            [
+                an_append_is_read_back_as_written,
+                an_unknown_document_has_no_history,
+                of_concurrent_appends_on_one_version_exactly_one_wins,
+                an_append_on_a_stale_version_writes_nothing,
+                an_append_completes_its_claim_in_the_same_breath,
+                an_append_whose_claim_was_taken_over_writes_nothing,
+                an_append_whose_claim_was_released_writes_nothing,
+                an_append_whose_claim_expired_but_was_not_taken_over_succeeds,
+                an_append_in_conflict_leaves_its_claim_uncompleted,
+                a_long_history_is_read_to_the_end,
+                a_history_is_read_in_pages,
+                a_snapshot_stands_for_the_events_before_it,
+                tenants_with_the_same_document_id_are_apart,
+                an_append_against_the_rules_is_invalid,
+                unsettled_documents_are_listed_oldest_first,
+                heads_are_given_in_the_order_asked,
+                an_acknowledged_append_is_seen_by_the_next_read,
+            ]
+        );
     };
 }
 

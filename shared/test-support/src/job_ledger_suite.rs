@@ -5,9 +5,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use futures::future::join_all;
-use millrace_ports::{
-    Claim, ClaimOutcome, ClaimRequest, Clock, ErrorKind, IdGenerator, JobLedger, StepKey,
-};
+use millrace_ports::{Claim, ClaimOutcome, ClaimRequest, Clock, ErrorKind, IdGenerator, JobLedger, StepKey};
 
 use crate::builders::new_key;
 use crate::{SeededIds, SimClock};
@@ -32,20 +30,24 @@ impl std::fmt::Debug for JobLedgerFixture {
 #[macro_export]
 macro_rules! job_ledger_suite {
     ($fixture:path) => {
-        $crate::suite_cases!(job_ledger_suite, $fixture, [
-            of_many_claims_at_once_one_is_granted,
-            a_claim_repeated_by_its_owner_is_granted_again,
-            a_completed_step_is_remembered_and_then_forgotten,
-            an_expired_claim_changes_hands_with_its_memo,
-            an_owner_that_was_replaced_can_do_nothing,
-            an_expired_claim_is_good_until_it_is_taken,
-            an_extended_claim_keeps_others_out,
-            a_released_claim_is_free_at_once,
-            a_release_that_does_not_count_leaves_the_attempts,
-            another_fingerprint_is_refused,
-            completing_twice_keeps_the_first_result,
-            forgetting_is_bounded_and_spares_what_is_remembered,
-        ]);
+        $crate::suite_cases!(
+            job_ledger_suite,
+            $fixture,
+            [
+                of_many_claims_at_once_one_is_granted,
+                a_claim_repeated_by_its_owner_is_granted_again,
+                a_completed_step_is_remembered_and_then_forgotten,
+                an_expired_claim_changes_hands_with_its_memo,
+                an_owner_that_was_replaced_can_do_nothing,
+                an_expired_claim_is_good_until_it_is_taken,
+                an_extended_claim_keeps_others_out,
+                a_released_claim_is_free_at_once,
+                a_release_that_does_not_count_leaves_the_attempts,
+                another_fingerprint_is_refused,
+                completing_twice_keeps_the_first_result,
+                forgetting_is_bounded_and_spares_what_is_remembered,
+            ]
+        );
     };
 }
 

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use futures::future::{join, join_all};
 use millrace_domain::QueueName;
 use millrace_ports::{
-    Clock, DEAD_LETTER_REASON, DELAY_MS_MAX, ErrorKind, JobConsumer, JobQueue, MESSAGE_BYTES_MAX, OutgoingMessage,
-    QueueDepth, QueuePolicy, Receipt, ReceivedMessage, VISIBILITY_MS_MAX,
+    Clock, DEAD_LETTER_REASON, DELAY_MS_MAX, ErrorKind, JobConsumer, JobQueue, MESSAGE_BYTES_MAX,
+    OutgoingMessage, QueueDepth, QueuePolicy, Receipt, ReceivedMessage, VISIBILITY_MS_MAX,
 };
 
 use crate::SimClock;
@@ -44,32 +44,36 @@ impl std::fmt::Debug for JobQueueFixture {
 #[macro_export]
 macro_rules! job_queue_suite {
     ($fixture:path) => {
-        $crate::suite_cases!(job_queue_suite, $fixture, [
-            a_message_arrives_as_it_was_sent,
-            a_received_message_is_hidden_and_comes_again,
-            a_deleted_message_never_comes_again,
-            a_message_received_too_often_is_dead,
-            a_delayed_message_stays_hidden,
-            a_message_given_back_comes_at_its_time,
-            a_message_held_on_to_stays_hidden,
-            a_receipt_is_good_until_the_next_delivery,
-            a_stale_receipt_steers_nothing,
-            a_message_can_be_buried_with_a_reason,
-            dead_letters_are_shown_oldest_first,
-            queues_are_apart,
-            a_bad_entry_fails_alone,
-            a_delay_beyond_the_bound_is_invalid,
-            a_busy_group_delays_only_itself,
-            a_group_that_holds_workers_waits,
-            a_message_put_back_does_not_cost_its_group_the_turn,
-            a_batch_is_shared_among_groups,
-            no_more_are_received_than_asked,
-            waiting_ends_when_a_message_arrives,
-            waiting_ends_when_a_message_becomes_visible,
-            waiting_ends_with_its_time,
-            depth_counts_by_state,
-            many_senders_and_receivers_lose_and_repeat_nothing,
-        ]);
+        $crate::suite_cases!(
+            job_queue_suite,
+            $fixture,
+            [
+                a_message_arrives_as_it_was_sent,
+                a_received_message_is_hidden_and_comes_again,
+                a_deleted_message_never_comes_again,
+                a_message_received_too_often_is_dead,
+                a_delayed_message_stays_hidden,
+                a_message_given_back_comes_at_its_time,
+                a_message_held_on_to_stays_hidden,
+                a_receipt_is_good_until_the_next_delivery,
+                a_stale_receipt_steers_nothing,
+                a_message_can_be_buried_with_a_reason,
+                dead_letters_are_shown_oldest_first,
+                queues_are_apart,
+                a_bad_entry_fails_alone,
+                a_delay_beyond_the_bound_is_invalid,
+                a_busy_group_delays_only_itself,
+                a_group_that_holds_workers_waits,
+                a_message_put_back_does_not_cost_its_group_the_turn,
+                a_batch_is_shared_among_groups,
+                no_more_are_received_than_asked,
+                waiting_ends_when_a_message_arrives,
+                waiting_ends_when_a_message_becomes_visible,
+                waiting_ends_with_its_time,
+                depth_counts_by_state,
+                many_senders_and_receivers_lose_and_repeat_nothing,
+            ]
+        );
     };
 }
 
@@ -292,8 +296,13 @@ pub async fn queues_are_apart(fixture: &JobQueueFixture) {
 /// One answer for each entry, in order; its neighbours are sent.
 pub async fn a_bad_entry_fails_alone(fixture: &JobQueueFixture) {
     let full = "x".repeat(MESSAGE_BYTES_MAX);
-    let messages =
-        vec![message("a"), message(&format!("{full}x")), message(&full), delayed("d", DELAY_MS_MAX + 1), message("e")];
+    let messages = vec![
+        message("a"),
+        message(&format!("{full}x")),
+        message(&full),
+        delayed("d", DELAY_MS_MAX + 1),
+        message("e"),
+    ];
     let sent = fixture.queue.send(QUEUE, messages).await;
     let kinds: Vec<Option<ErrorKind>> = sent.into_iter().map(|entry| entry.err().map(|e| e.kind)).collect();
     let invalid = Some(ErrorKind::Invalid);

@@ -1,5 +1,5 @@
-//! What tests share: a behaviour suite for each port, a clock and ids under control, builders and strategies. Every
-//! adapter runs the suites of its ports; what only one adapter promises is tested beside that adapter.
+//! What tests share: a behaviour suite for each port, a clock and ids under control, fault decorators, builders and
+//! strategies. Every adapter runs the suites of its ports; what only one adapter promises is tested beside that adapter.
 
 pub mod api_key_store_suite;
 pub mod blob_store_suite;
@@ -8,6 +8,15 @@ pub mod collection_store_suite;
 pub mod embedding_cache_suite;
 pub mod event_bus_suite;
 pub mod event_store_suite;
+mod fault_plan;
+mod faulty_blob_store;
+mod faulty_embedding_cache;
+mod faulty_event_bus;
+mod faulty_event_store;
+mod faulty_job_ledger;
+mod faulty_job_queue;
+mod faulty_read_model;
+mod faulty_search_index;
 pub mod job_ledger_suite;
 pub mod job_queue_suite;
 pub mod read_model_suite;
@@ -16,6 +25,15 @@ mod sim_clock;
 pub mod strategies;
 
 pub use builders::Story;
+pub use fault_plan::{Fault, FaultPlan, Fired};
+pub use faulty_blob_store::FaultyBlobStore;
+pub use faulty_embedding_cache::FaultyEmbeddingCache;
+pub use faulty_event_bus::FaultyEventBus;
+pub use faulty_event_store::FaultyEventStore;
+pub use faulty_job_ledger::FaultyJobLedger;
+pub use faulty_job_queue::FaultyJobQueue;
+pub use faulty_read_model::FaultyReadModel;
+pub use faulty_search_index::FaultySearchIndex;
 pub use sim_clock::{SIM_START, SeededIds, SimClock, split_mix};
 
 /// Makes a test of each case of a suite. The suites' own macros call it; the crate that uses them needs tokio.

@@ -28,17 +28,21 @@ impl std::fmt::Debug for ReadModelFixture {
 #[macro_export]
 macro_rules! read_model_suite {
     ($fixture:path) => {
-        $crate::suite_cases!(read_model_suite, $fixture, [
-            a_view_is_read_back_as_saved,
-            an_older_version_does_not_replace_a_newer_one,
-            pages_visit_every_document_once_from_the_newest,
-            documents_that_come_and_go_do_not_disturb_the_others,
-            a_page_is_bounded,
-            lists_can_be_narrowed,
-            deleted_documents_are_listed_only_when_asked_for,
-            tenants_are_apart,
-            counts_are_by_collection_and_state,
-        ]);
+        $crate::suite_cases!(
+            read_model_suite,
+            $fixture,
+            [
+                a_view_is_read_back_as_saved,
+                an_older_version_does_not_replace_a_newer_one,
+                pages_visit_every_document_once_from_the_newest,
+                documents_that_come_and_go_do_not_disturb_the_others,
+                a_page_is_bounded,
+                lists_can_be_narrowed,
+                deleted_documents_are_listed_only_when_asked_for,
+                tenants_are_apart,
+                counts_are_by_collection_and_state,
+            ]
+        );
     };
 }
 

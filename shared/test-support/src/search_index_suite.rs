@@ -34,34 +34,38 @@ impl std::fmt::Debug for SearchIndexFixture {
 #[macro_export]
 macro_rules! search_index_suite {
     ($fixture:path) => {
-        $crate::suite_cases!(search_index_suite, $fixture, [
-            nothing_is_visible_by_being_written,
-            words_are_visible_once_chunked_and_vectors_once_completed,
-            a_later_generation_replaces_the_earlier_in_one_switch,
-            a_switch_is_never_seen_half_way,
-            a_stale_worker_cannot_publish,
-            a_deleted_document_is_gone_at_once,
-            a_failed_document_is_gone_at_once,
-            writing_a_chunk_again_replaces_it,
-            chunks_may_come_in_several_parts,
-            a_hit_carries_the_chunk_as_it_was_written,
-            the_most_similar_are_among_the_answer,
-            the_best_by_words_are_among_the_answer,
-            each_candidate_has_both_kinds_of_evidence,
-            without_a_vector_only_words_count,
-            a_question_without_words_finds_by_meaning,
-            invisible_chunks_do_not_count_in_the_statistics,
-            equal_evidence_is_ordered_by_document_and_chunk,
-            the_same_search_gives_the_same_answer,
-            a_filter_names_documents,
-            a_filter_asks_for_metadata,
-            a_filter_leaves_the_best_of_the_rest,
-            tenants_and_collections_are_apart,
-            a_purge_removes_one_generation,
-            a_purge_of_everything_leaves_nothing,
-            vectors_of_purged_chunks_do_not_come_back,
-            an_unknown_collection_is_empty,
-        ]);
+        $crate::suite_cases!(
+            search_index_suite,
+            $fixture,
+            [
+                nothing_is_visible_by_being_written,
+                words_are_visible_once_chunked_and_vectors_once_completed,
+                a_later_generation_replaces_the_earlier_in_one_switch,
+                a_switch_is_never_seen_half_way,
+                a_stale_worker_cannot_publish,
+                a_deleted_document_is_gone_at_once,
+                a_failed_document_is_gone_at_once,
+                writing_a_chunk_again_replaces_it,
+                chunks_may_come_in_several_parts,
+                a_hit_carries_the_chunk_as_it_was_written,
+                the_most_similar_are_among_the_answer,
+                the_best_by_words_are_among_the_answer,
+                each_candidate_has_both_kinds_of_evidence,
+                without_a_vector_only_words_count,
+                a_question_without_words_finds_by_meaning,
+                invisible_chunks_do_not_count_in_the_statistics,
+                equal_evidence_is_ordered_by_document_and_chunk,
+                the_same_search_gives_the_same_answer,
+                a_filter_names_documents,
+                a_filter_asks_for_metadata,
+                a_filter_leaves_the_best_of_the_rest,
+                tenants_and_collections_are_apart,
+                a_purge_removes_one_generation,
+                a_purge_of_everything_leaves_nothing,
+                vectors_of_purged_chunks_do_not_come_back,
+                an_unknown_collection_is_empty,
+            ]
+        );
     };
 }
 
@@ -379,12 +383,16 @@ pub async fn the_most_similar_are_among_the_answer(fixture: &SearchIndexFixture)
     }
     for seed in 0..20 {
         let question = vector(seed + 50_000);
-        let mut ranked: Vec<_> = all.iter().map(|(name, vector)| (cosine(vector, &question), *name)).collect();
+        let mut ranked: Vec<_> =
+            all.iter().map(|(name, vector)| (cosine(vector, &question), *name)).collect();
         ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
         let found = writer.search(&by_vector("", question, 10)).await;
         // Vectors kept in 8 bits may change places with a neighbour that is as good.
-        for (similarity, (document, index)) in ranked.iter().take_while(|best| best.0 > ranked[9].0 + PRECISION) {
-            let hit = found.iter().find(|hit| hit.document_id == *document && hit.chunk.index.get() == *index);
+        for (similarity, (document, index)) in
+            ranked.iter().take_while(|best| best.0 > ranked[9].0 + PRECISION)
+        {
+            let hit =
+                found.iter().find(|hit| hit.document_id == *document && hit.chunk.index.get() == *index);
             let hit = hit.unwrap_or_else(|| panic!("missing the chunk of similarity {similarity}"));
             assert!((hit.similarity.unwrap() - similarity).abs() < PRECISION);
         }
@@ -398,7 +406,8 @@ pub async fn the_best_by_words_are_among_the_answer(fixture: &SearchIndexFixture
     let mut texts = vec!["boundary layer theory"; 30];
     texts.extend(["wing nozzle duct"; 4]);
     texts.extend(["flutter of the wing", "wing wing wing", "flutter flutter flutter"]);
-    let long = "a wing among many other words that have nothing to do with what anybody might have asked for here";
+    let long =
+        "a wing among many other words that have nothing to do with what anybody might have asked for here";
     texts.push(long);
     writer.worded(&texts).await;
     let found = writer.search(&SearchQuery { candidates: 1, ..asking("wings flutter") }).await;
@@ -406,7 +415,8 @@ pub async fn the_best_by_words_are_among_the_answer(fixture: &SearchIndexFixture
     let found = writer.search(&asking("wing flutter")).await;
     assert_eq!(found.len(), 8);
     let words = |text: &str| found.iter().find(|hit| hit.chunk.text == text).map(|hit| hit.words).unwrap();
-    let best_first = ["flutter of the wing", "flutter flutter flutter", "wing wing wing", "wing nozzle duct", long];
+    let best_first =
+        ["flutter of the wing", "flutter flutter flutter", "wing wing wing", "wing nozzle duct", long];
     let words = best_first.map(words);
     assert!(words.is_sorted_by(|a, b| a > b), "{words:?}");
 }
@@ -494,7 +504,9 @@ pub async fn equal_evidence_is_ordered_by_document_and_chunk(fixture: &SearchInd
 pub async fn the_same_search_gives_the_same_answer(fixture: &SearchIndexFixture) {
     let writer = Writer::new(fixture);
     for n in 0..10 {
-        writer.ready(&["wing flap", "wing", "flap wing rudder"], &[vector(n), vector(n + 1), vector(n + 2)]).await;
+        writer
+            .ready(&["wing flap", "wing", "flap wing rudder"], &[vector(n), vector(n + 1), vector(n + 2)])
+            .await;
     }
     let query = by_vector("wing rudder", vector(5), 12);
     let first = writer.search(&query).await;
@@ -570,14 +582,19 @@ pub async fn tenants_and_collections_are_apart(fixture: &SearchIndexFixture) {
     }
     let query = by_vector("wing", vector(1), 10);
     assert_eq!(writer.texts(&query).await, ["wing of acme in papers"]);
-    let elsewhere = |tenant_id: TenantId, collection: CollectionName| {
-        SearchQuery { tenant_id, collection, ..query.clone() }
+    let elsewhere = |tenant_id: TenantId, collection: CollectionName| SearchQuery {
+        tenant_id,
+        collection,
+        ..query.clone()
     };
     assert_eq!(
         writer.texts(&elsewhere(tenant("acme"), collection("letters"))).await,
         ["wing of acme in letters"]
     );
-    assert_eq!(writer.texts(&elsewhere(tenant("other"), collection("papers"))).await, ["wing of other in papers"]);
+    assert_eq!(
+        writer.texts(&elsewhere(tenant("other"), collection("papers"))).await,
+        ["wing of other in papers"]
+    );
     assert!(writer.search(&elsewhere(tenant("other"), collection("letters"))).await.is_empty());
 }
 

@@ -1,8 +1,8 @@
 //! Random but valid values, for the round-trip properties of codecs.
 
 use millrace_domain::{
-    CollectionName, DocumentHead, DocumentId, DocumentKey, Generation, Publication, Status, TenantId, Timestamp,
-    UploadId, Version,
+    CollectionName, DocumentHead, DocumentId, DocumentKey, Generation, Publication, Status, TenantId,
+    Timestamp, UploadId, Version,
 };
 use proptest::option;
 use proptest::prelude::*;

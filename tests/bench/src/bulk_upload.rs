@@ -29,7 +29,12 @@ impl Filled {
 }
 
 /// Adds documents to a collection until they hold at least `chunks` chunks, and waits until all are ready.
-pub(crate) async fn fill(client: &Client, collection: &str, chunks: u64, seed: u64) -> Result<Filled> {
+pub(crate) async fn upload_chunks(
+    client: &Client,
+    collection: &str,
+    chunks: u64,
+    seed: u64,
+) -> Result<Filled> {
     note(&format!("adding {chunks} chunks to {collection}"));
     let begun = Instant::now();
     let mut generator = TextGenerator::new(seed);

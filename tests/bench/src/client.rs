@@ -97,9 +97,12 @@ pub(crate) struct Hit {
     pub(crate) filename: String,
 }
 
+/// The answer to a search.
 #[derive(Debug, Deserialize)]
-struct Hits {
-    hits: Vec<Hit>,
+pub(crate) struct Hits {
+    pub(crate) hits: Vec<Hit>,
+    /// False if the query could not be embedded.
+    pub(crate) by_meaning: bool,
 }
 
 impl Client {
@@ -129,12 +132,11 @@ impl Client {
         parsed(answer, StatusCode::OK).with_context(|| format!("status of {document_id}"))
     }
 
-    pub(crate) async fn search(&self, search: &Search<'_>) -> Result<Vec<Hit>> {
+    pub(crate) async fn search(&self, search: &Search<'_>) -> Result<Hits> {
         let body = serde_json::to_vec(search)?;
         let headers = [("content-type", "application/json")];
         let answer = self.send(Method::POST, "/v1/search", &headers, body.into()).await?;
-        let hits: Hits = parsed(answer, StatusCode::OK).context("search")?;
-        Ok(hits.hits)
+        parsed(answer, StatusCode::OK).context("search")
     }
 
     /// Polls a document until `reached` holds.

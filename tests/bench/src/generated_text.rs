@@ -91,12 +91,6 @@ impl TextGenerator {
         text
     }
 
-    /// A question-like run of words.
-    pub(crate) fn query(&mut self) -> String {
-        let words = self.random.between(3, 8);
-        self.run_of_words(words)
-    }
-
     fn title(&mut self) -> String {
         let words = self.random.between(2, 5);
         capitalised(&self.run_of_words(words))

@@ -18,7 +18,8 @@ impl SqliteWay {
     pub(crate) fn index(texts: &[String]) -> Result<Self> {
         // An empty name: a temporary file of SQLite's own.
         let mut connection = Connection::open("")?;
-        connection.execute_batch("CREATE VIRTUAL TABLE chunks USING fts5(text, tokenize = 'porter unicode61')")?;
+        connection
+            .execute_batch("CREATE VIRTUAL TABLE chunks USING fts5(text, tokenize = 'porter unicode61')")?;
         let transaction = connection.transaction()?;
         let mut insert = transaction.prepare("INSERT INTO chunks (text) VALUES (?1)")?;
         for text in texts {
@@ -32,8 +33,9 @@ impl SqliteWay {
 
     /// The time each question takes, the first `warm_up` not counted.
     pub(crate) fn search(&self, questions: &[String], limit: u32, warm_up: usize) -> Result<Latencies> {
-        let mut select =
-            self.connection.prepare("SELECT text FROM chunks WHERE chunks MATCH ?1 ORDER BY rank LIMIT ?2")?;
+        let mut select = self
+            .connection
+            .prepare("SELECT text FROM chunks WHERE chunks MATCH ?1 ORDER BY rank LIMIT ?2")?;
         let mut durations = Vec::with_capacity(questions.len());
         for question in questions {
             let begun = Instant::now();
@@ -67,9 +69,11 @@ mod tests {
         let way = SqliteWay::index(&texts).unwrap();
         let count: u32 = way
             .connection
-            .query_row("SELECT count(*) FROM chunks WHERE chunks MATCH ?1", [any_word("cat, barking?")], |row| {
-                row.get(0)
-            })
+            .query_row(
+                "SELECT count(*) FROM chunks WHERE chunks MATCH ?1",
+                [any_word("cat, barking?")],
+                |row| row.get(0),
+            )
             .unwrap();
         assert_eq!(count, 2);
         assert_eq!(way.search(&["cat".to_owned(), "dog".to_owned()], 10, 1).unwrap().len(), 1);

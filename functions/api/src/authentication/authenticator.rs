@@ -1,5 +1,6 @@
 //! The trait that tells whose request it is, and what a failure to tell means to the client. What a tenant may then do is
-//! no question here: everything, to its own documents.
+//! no question here: everything, to its own documents, and to see how long
+//! the queues are.
 
 use std::fmt;
 

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::content_disposition;
 use crate::filename::{UNTITLED, percent_decoded, sanitised};
+use crate::media_type::{essence, is_well_formed};
 use crate::metadata;
 use crate::problem::{Problem, ProblemCode};
 
@@ -70,10 +71,8 @@ pub(crate) fn raw_media_type(headers: &HeaderMap) -> Result<Option<String>, Prob
 /// The `Content-Type` among these headers, of a request or of a part.
 pub(crate) fn media_type(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(None) };
-    let text = value.to_str().ok().map(str::trim).filter(|text| {
-        text.len() <= MEDIA_TYPE_BYTES_MAX
-            && essence(text).split_once('/').is_some_and(|(kind, name)| is_token(kind) && is_token(name))
-    });
+    let text = value.to_str().ok().map(str::trim);
+    let text = text.filter(|text| text.len() <= MEDIA_TYPE_BYTES_MAX && is_well_formed(text));
     let text = text.ok_or_else(|| invalid("Content-Type is not a media type of at most 255 bytes"))?;
     Ok(Some(text.to_owned()))
 }
@@ -81,15 +80,6 @@ pub(crate) fn media_type(headers: &HeaderMap) -> Result<Option<String>, Problem>
 /// The `Content-Disposition` among these headers.
 pub(crate) fn disposition(headers: &HeaderMap) -> Option<&HeaderValue> {
     headers.get(CONTENT_DISPOSITION)
-}
-
-/// The media type without parameters.
-pub(crate) fn essence(media_type: &str) -> &str {
-    media_type.split(';').next().unwrap_or_default().trim()
-}
-
-fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
 fn idempotency_key(value: &HeaderValue) -> Result<IdempotencyKey, Problem> {

@@ -18,6 +18,7 @@ use multer::{Field, Multipart};
 use serde_json::{Map, Value};
 
 use super::incoming::BodyOutcome;
+use crate::media_type::essence;
 use crate::metadata::{self, METADATA_BYTES_MAX};
 use crate::problem::{Problem, ProblemCode};
 
@@ -40,7 +41,7 @@ pub(crate) struct Form {
 
 /// Whether a body of this type is a form.
 pub(crate) fn is_form(content_type: &str) -> bool {
-    super::description::essence(content_type).eq_ignore_ascii_case("multipart/form-data")
+    essence(content_type).eq_ignore_ascii_case("multipart/form-data")
 }
 
 impl Form {

@@ -1,9 +1,11 @@
 //! The operations, one file each: handler and description side by side.
 
+mod asyncapi;
 mod cancel_ingestion;
 mod delete_document;
 mod get_document;
 mod healthz;
+mod inspect_queues;
 mod list_documents;
 mod openapi;
 mod read_chunks;
@@ -32,7 +34,9 @@ pub(crate) fn operations() -> Vec<Operation> {
         retry_ingestion::operation(),
         search::operation(),
         stats::operation(),
+        inspect_queues::operation(),
         healthz::operation(),
         openapi::operation(),
+        asyncapi::operation(),
     ]
 }

@@ -7,10 +7,10 @@ use http::header::CONTENT_TYPE;
 use schemars::{Schema, SchemaGenerator, json_schema};
 
 use crate::openapi::openapi_json;
-use crate::operation::{Access, Answer, Operation, Pace};
+use crate::operation::{Access, Answer, Operation, Pace, SchemaOf};
 
 pub(super) fn operation() -> Operation {
-    let content = Some(("application/json", any_object as crate::operation::SchemaOf));
+    let content = Some(("application/json", any_object as SchemaOf));
     Operation {
         method: Method::GET,
         path: "/openapi.json",
@@ -30,6 +30,7 @@ async fn handle() -> Response {
     ([(CONTENT_TYPE, "application/json")], openapi_json()).into_response()
 }
 
-fn any_object(_: &mut SchemaGenerator) -> Schema {
+/// A document whose own specification describes it.
+pub(super) fn any_object(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "object" })
 }

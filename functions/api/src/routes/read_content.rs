@@ -20,6 +20,7 @@ use crate::caller::Caller;
 use crate::conditional::is_unmodified;
 use crate::content_disposition;
 use crate::context::{ApiContext, ApiState};
+use crate::media_type::essence;
 use crate::operation::{Access, Answer, Operation, Pace, Parameter};
 use crate::parameters::DocumentPath;
 use crate::problem::{Problem, ProblemCode, gone};
@@ -165,10 +166,6 @@ fn media_type(document: &Document) -> &str {
         (None, Some(declared)) => declared,
         (None, None) => UNKNOWN_TYPE,
     }
-}
-
-fn essence(media_type: &str) -> &str {
-    media_type.split(';').next().unwrap_or_default().trim()
 }
 
 fn unsatisfiable(size: u64) -> Problem {

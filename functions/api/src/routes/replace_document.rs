@@ -6,7 +6,7 @@ use axum::routing::put;
 use http::Method;
 use millrace_domain::{Document, DocumentError};
 
-use super::upload_document::{UploadQuery, accepted, content_body, content_parameters};
+use super::upload_document::{UploadQuery, accepted, collection, content_body, content_parameters};
 use crate::body::Intake;
 use crate::caller::Caller;
 use crate::conditional::IfMatch;
@@ -19,6 +19,7 @@ use crate::responses::AcceptedResponse;
 pub(super) fn operation() -> Operation {
     let mut parameters = vec![
         Parameter::document_id(),
+        collection("Where the document belongs; it cannot move."),
         Parameter::header("If-Match", "The entity tag of the version that may be replaced."),
     ];
     parameters.extend(content_parameters());

@@ -1,4 +1,5 @@
-//! `POST /v1/documents/{document_id}/retry`: tries a failed or cancelled content again. On a document that is being processed it changes nothing.
+//! `POST /v1/documents/{document_id}/retry`: tries a failed or cancelled content again. On a document that
+//! is being processed it changes nothing.
 
 use axum::extract::State;
 use axum::response::Response;

@@ -22,8 +22,7 @@ pub(super) struct UploadQuery {
     pub(super) collection: Option<CollectionName>,
 }
 
-/// What can go wrong with any content.
-pub(super) const CONTENT_PROBLEMS: &[ProblemCode] = &[
+const PROBLEMS: &[ProblemCode] = &[
     ProblemCode::InvalidQuery,
     ProblemCode::InvalidHeader,
     ProblemCode::MalformedJson,
@@ -40,11 +39,7 @@ pub(super) const CONTENT_PROBLEMS: &[ProblemCode] = &[
 ];
 
 pub(super) fn operation() -> Operation {
-    let mut parameters = vec![Parameter::query(
-        "collection",
-        "Where the document shall belong; `default` if nothing is said.",
-        serde_json::json!({ "type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,63}$" }),
-    )];
+    let mut parameters = vec![collection("Where the document shall belong; `default` if nothing is said.")];
     parameters.extend(content_parameters());
     Operation {
         method: Method::POST,
@@ -56,7 +51,7 @@ pub(super) fn operation() -> Operation {
         parameters,
         request: Some(content_body()),
         answers: vec![accepted()],
-        problems: CONTENT_PROBLEMS,
+        problems: PROBLEMS,
         handler: post(handle),
     }
 }
@@ -73,6 +68,12 @@ async fn handle(
     let (upload, reception) = intake.into_upload(collection, caller.trace);
     let accepted = api.upload_document.run(caller.tenant_id, upload).await;
     Ok(AcceptedResponse::answer(&reception.finish(accepted).await?, filename))
+}
+
+/// The collection in the query.
+pub(super) fn collection(about: &'static str) -> Parameter {
+    let schema = serde_json::json!({ "type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,63}$" });
+    Parameter::query("collection", about, schema)
 }
 
 /// The headers that describe a content.

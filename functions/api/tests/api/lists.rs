@@ -1,4 +1,4 @@
-//! Pages: documents, chunks, events, counts.
+//! Pages: documents, chunks, events, counts. And the queues.
 
 use serde_json::Value;
 
@@ -87,4 +87,18 @@ async fn documents_are_counted_by_collection_and_state() {
     assert_eq!(stats["collections"][0]["documents"]["ready"], 1);
     assert_eq!(stats["collections"][0]["documents"]["failed"], 0);
     assert_eq!(stats["collections"][0]["chunks"], 2);
+}
+
+#[tokio::test]
+async fn queues_are_counted() {
+    let server = Server::start().await;
+    server.upload("a.txt", "one").await;
+    let queues = server.get("/v1/operations/queues").await.json();
+    assert_valid("Queues", &queues);
+    let names: Vec<&str> =
+        queues["queues"].as_array().unwrap().iter().map(|queue| queue["queue"].as_str().unwrap()).collect();
+    assert_eq!(names, ["ingest", "embed", "purge", "projector"]);
+    let ingest =
+        serde_json::json!({"queue": "ingest", "visible": 1, "in_flight": 0, "delayed": 0, "dead": 0});
+    assert_eq!(queues["queues"][0], ingest);
 }

@@ -2,6 +2,7 @@
 //! Deliberately absent: the workers; what they would do to a document the fixture does by commands.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
+mod asyncapi;
 mod authentication;
 mod conditions;
 mod content;
@@ -15,5 +16,6 @@ mod schema_check;
 mod search;
 mod server;
 mod socket;
+mod stored;
 mod stub_embedder;
 mod uploads;

@@ -1,21 +1,9 @@
-//! The OpenAPI document against the router and the stored file.
+//! The OpenAPI document against the router.
 
 use serde_json::Value;
 
+use crate::schema_check::references;
 use crate::server::{Server, ask};
-
-const STORED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events/openapi.json");
-
-/// `MILLRACE_UPDATE_OPENAPI=1 cargo test -p millrace-api openapi` writes the file anew.
-#[test]
-fn the_stored_document_is_current() {
-    let generated = millrace_api::openapi_json();
-    if std::env::var_os("MILLRACE_UPDATE_OPENAPI").is_some() {
-        std::fs::write(STORED, generated).unwrap();
-    }
-    let stored = std::fs::read_to_string(STORED).unwrap_or_default();
-    assert!(stored == generated, "events/openapi.json is out of date: run with MILLRACE_UPDATE_OPENAPI=1");
-}
 
 #[tokio::test]
 async fn the_router_knows_what_is_described_and_nothing_else() {
@@ -43,8 +31,7 @@ async fn the_router_knows_what_is_described_and_nothing_else() {
 fn every_operation_is_described_whole() {
     let document: Value = serde_json::from_str(millrace_api::openapi_json()).unwrap();
     assert_eq!(document["openapi"], "3.1.0");
-    let mut references = Vec::new();
-    collect_references(&document, &mut references);
+    let references = references(&document);
     assert!(references.len() > 30);
     for reference in references {
         assert!(document.pointer(&reference[1..]).is_some(), "{reference} leads nowhere");
@@ -59,16 +46,5 @@ fn every_operation_is_described_whole() {
             assert_eq!(is_open, !path.starts_with("/v1/"), "{method} {path}");
             assert_eq!(operation["responses"].get("401").is_some(), !is_open, "{method} {path}");
         }
-    }
-}
-
-fn collect_references(value: &Value, found: &mut Vec<String>) {
-    match value {
-        Value::Object(members) => {
-            found.extend(members.get("$ref").and_then(Value::as_str).map(str::to_owned));
-            members.values().for_each(|member| collect_references(member, found));
-        }
-        Value::Array(items) => items.iter().for_each(|item| collect_references(item, found)),
-        _ => {}
     }
 }

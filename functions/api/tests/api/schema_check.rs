@@ -1,16 +1,34 @@
-//! A check of JSON against the schemas of the OpenAPI document: the part of JSON Schema that they use. It also refuses
-//! members that no schema names, so that the document leaves nothing out.
+//! A check of JSON against the schemas of the OpenAPI and AsyncAPI documents: the part of JSON Schema that they use. It also
+//! refuses members that no schema names, so that the documents leave nothing out.
 
 use serde_json::Value;
 
-/// Holds a value to the named schema.
+/// Holds a value to the named schema of the OpenAPI document.
 #[track_caller]
 pub(crate) fn assert_valid(schema: &str, value: &Value) {
     let document: Value = serde_json::from_str(millrace_api::openapi_json()).unwrap();
     let reference = serde_json::json!({ "$ref": format!("#/components/schemas/{schema}") });
+    assert_fits(&document, &reference, value);
+}
+
+/// Holds a value to a schema whose references lead into a document.
+#[track_caller]
+pub(crate) fn assert_fits(document: &Value, schema: &Value, value: &Value) {
     let mut faults = Vec::new();
-    check(&document, &reference, value, schema, &mut faults);
+    check(document, schema, value, "the value", &mut faults);
     assert!(faults.is_empty(), "{faults:#?} in {value:#}");
+}
+
+/// Every reference in a document.
+pub(crate) fn references(document: &Value) -> Vec<String> {
+    match document {
+        Value::Object(members) => {
+            let own = members.get("$ref").and_then(Value::as_str).map(str::to_owned);
+            own.into_iter().chain(members.values().flat_map(references)).collect()
+        }
+        Value::Array(items) => items.iter().flat_map(references).collect(),
+        _ => Vec::new(),
+    }
 }
 
 fn check(document: &Value, schema: &Value, value: &Value, at: &str, faults: &mut Vec<String>) {
@@ -30,6 +48,9 @@ fn check(document: &Value, schema: &Value, value: &Value, at: &str, faults: &mut
     }
     if !has_type(&schema["type"], value) {
         faults.push(format!("{at} is not of type {}", schema["type"]));
+    }
+    if schema.get("const").is_some_and(|only| only != value) {
+        faults.push(format!("{at} is not {}", schema["const"]));
     }
     if schema["enum"].as_array().is_some_and(|allowed| !allowed.contains(value)) {
         faults.push(format!("{at} is none of {}", schema["enum"]));

@@ -133,6 +133,7 @@ impl Server {
             events: store.clone(),
             ledger: Arc::new(SqliteJobLedger::new(database.clone(), Arc::clone(&clock))),
             queue: queue.clone(),
+            consumer: queue.clone(),
             blobs: blobs.clone(),
             views: Arc::new(SqliteReadModel::new(database.clone())),
             index: Arc::new(SqliteSearchIndex::open(database, publications).await.unwrap()),

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use futures::stream;
-use millrace_domain::QueueName;
+use millrace_domain::{CollectionName, QueueName, TenantId};
 use serde_json::json;
 
 use crate::schema_check::assert_valid;
@@ -100,6 +100,9 @@ async fn a_form_that_is_refused_leaves_nothing_behind() {
     twice.body(body).of(&server.router).await.problem(422, "invalid_member");
     assert_eq!(server.blobs.len(), 0);
     assert_eq!(server.waiting(QueueName::Ingest).await, 0);
+    let collection =
+        server.ports.collections.get(&TenantId::local_default(), &CollectionName::default()).await;
+    assert_eq!(collection.unwrap(), None);
 }
 
 #[tokio::test]

@@ -308,9 +308,8 @@ mod tests {
         database.write("create", table).await.unwrap();
         let (release, released) = mpsc::channel::<()>();
         let (noted, notes) = mpsc::channel();
-        let busy = database.write("keep the writer busy", move |_| {
-            released.recv().map_err(crate::database::corrupt)
-        });
+        let busy = database
+            .write("keep the writer busy", move |_| released.recv().map_err(crate::database::corrupt));
         let note = |n: i64| {
             let noted = noted.clone();
             move |_: &i64| noted.send(n).unwrap()
@@ -318,11 +317,9 @@ mod tests {
         let bulk = (10..13).map(|n| database.write_bulk_then("bulk", insert(n), note(n)));
         let interactive = (1..4).map(|n| database.write_then("interactive", insert(n), note(n)));
         let waiting = async {
-            tokio::join!(
-                futures::future::join_all(bulk),
-                futures::future::join_all(interactive),
-                async { release.send(()).unwrap() },
-            )
+            tokio::join!(futures::future::join_all(bulk), futures::future::join_all(interactive), async {
+                release.send(()).unwrap()
+            },)
         };
         let (done, _) = tokio::join!(busy, waiting);
         done.unwrap();

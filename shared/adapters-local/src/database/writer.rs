@@ -163,7 +163,10 @@ struct Group {
 }
 
 impl Group {
-    #[expect(clippy::disallowed_methods, reason = "bounds how long a group's callers wait; nothing is decided by it")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "bounds how long a group's callers wait; nothing is decided by it"
+    )]
     fn new(priority: Priority) -> Self {
         Self { priority, started: Instant::now(), writes: 0 }
     }

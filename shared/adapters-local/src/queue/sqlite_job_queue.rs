@@ -122,7 +122,9 @@ impl JobQueue for SqliteJobQueue {
         };
         let until = self.clock.now().plus_millis(i64::try_from(delay_ms).unwrap_or(i64::MAX));
         self.database
-            .write_relaxed(attempted, move |connection| steering::hide(connection, name.as_str(), delivery, until))
+            .write_relaxed(attempted, move |connection| {
+                steering::hide(connection, name.as_str(), delivery, until)
+            })
             .await?;
         queue.arrived.notify_one();
         Ok(())

@@ -26,15 +26,19 @@ pub(super) fn hide(
         .map_err(sql_error)
 }
 
-/// Makes everything that a worker holds due now, its receipts no good, and the receive not counted. Taking it makes it
-/// ready, as it does with whatever is due.
+/// A message may be in flight so many times when its process dies before that counts as a receive.
+const CUT_OFF_MAX: u32 = 100;
+
+/// Makes everything that a worker holds due now, its receipts no good, and the receive not counted (within a bound).
+/// Taking it makes it ready, as it does with whatever is due.
 pub(super) fn put_back(connection: &Connection, now: Timestamp) -> Result<u64, PortError> {
     connection
         .prepare_cached(
-            "UPDATE messages SET visible_at = ?1, delivery = 0, receive_count = max(receive_count - 1, 0) \
+            "UPDATE messages SET visible_at = ?1, delivery = 0, cut_off = cut_off + 1, \
+             receive_count = CASE WHEN cut_off < ?2 THEN max(receive_count - 1, 0) ELSE receive_count END \
              WHERE state = 1 AND busy = 1",
         )
-        .and_then(|mut update| update.execute([now.as_millis()]))
+        .and_then(|mut update| update.execute((now.as_millis(), CUT_OFF_MAX)))
         .map(|rows| rows as u64)
         .map_err(sql_error)
 }

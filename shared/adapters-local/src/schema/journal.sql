@@ -45,6 +45,8 @@ CREATE TABLE ledger (
     fingerprint TEXT NOT NULL,
     memo TEXT NOT NULL,
     remember_ms INTEGER NOT NULL,
+    -- How often its process died at it.
+    cut_off INTEGER NOT NULL DEFAULT 0,
     result TEXT,
     forget_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

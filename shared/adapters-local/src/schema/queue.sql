@@ -7,6 +7,8 @@ CREATE TABLE messages (
     state INTEGER NOT NULL,
     visible_at INTEGER NOT NULL,
     receive_count INTEGER NOT NULL,
+    -- How often its process died with it in flight.
+    cut_off INTEGER NOT NULL DEFAULT 0,
     -- The number of the last delivery; with the id it is the receipt. 0: no receipt is good.
     delivery INTEGER NOT NULL,
     -- Whether a worker holds it, as far as is known; what the shares' busy counts add up.

@@ -33,7 +33,11 @@ pub(super) async fn load(
     load_words(database, pool, &owners).await?;
     load_vectors(database, pool, &owners).await?;
     for collection in owners.collections.clone() {
-        pool.run("merge a loaded collection", move || Ok(collection.upkeep())).await?;
+        let merge = move || {
+            collection.upkeep();
+            Ok(())
+        };
+        pool.run("merge a loaded collection", merge).await?;
     }
     Ok(())
 }

@@ -13,6 +13,8 @@ mod entry;
 mod filter;
 mod forward;
 mod load;
+#[cfg(test)]
+mod model_tests;
 mod rows;
 mod scan;
 mod segment;

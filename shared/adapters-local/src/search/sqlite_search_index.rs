@@ -109,7 +109,11 @@ impl SqliteSearchIndex {
     }
 
     async fn upkeep(&self, collection: Arc<Collection>) -> Result<(), PortError> {
-        self.indexer.run("merge the index", move || Ok(collection.upkeep())).await
+        let merge = move || {
+            collection.upkeep();
+            Ok(())
+        };
+        self.indexer.run("merge the index", merge).await
     }
 
     /// The candidates with their texts; `None` if one of them is gone.

@@ -135,6 +135,7 @@ pub(crate) struct Plan {
 /// reference to it while it waits could not be sent to another.
 struct Description {
     collection: CollectionName,
+    collection_exists: bool,
     filename: String,
     declared_media_type: Option<String>,
     metadata: serde_json::Map<String, serde_json::Value>,
@@ -143,19 +144,28 @@ struct Description {
 }
 
 impl ContentUpload {
-    fn apart(self) -> (Description, ByteStream) {
+    fn apart(self, collection_exists: bool) -> (Description, ByteStream) {
         let Self { collection, filename, declared_media_type, metadata, idempotency_key, trace, content } =
             self;
-        (Description { collection, filename, declared_media_type, metadata, idempotency_key, trace }, content)
+        let description = Description {
+            collection,
+            collection_exists,
+            filename,
+            declared_media_type,
+            metadata,
+            idempotency_key,
+            trace,
+        };
+        (description, content)
     }
 }
 
 impl AcceptContent {
     /// Accepts a content.
     pub(crate) async fn run(&self, plan: Plan, upload: ContentUpload) -> Result<Accepted, AcceptError> {
-        self.require_model(&plan.key, &upload.collection).await?;
+        let collection_exists = self.check_model(&plan.key, &upload.collection).await?;
         let upload_id = self.ids.upload_id();
-        let (upload, content) = upload.apart();
+        let (upload, content) = upload.apart(collection_exists);
         let blob_key = BlobKey::source(&plan.key, upload_id);
         let stored = self.store(&blob_key, content).await?;
         let accepted = self.accept(plan, upload_id, &upload, &stored).await;
@@ -185,21 +195,26 @@ impl AcceptContent {
         Err(AcceptError::Empty)
     }
 
-    /// A collection remembers its model from its first document on.
-    async fn require_model(&self, key: &DocumentKey, name: &CollectionName) -> Result<(), AcceptError> {
-        let stored = match self.collections.get(&key.tenant_id, name).await? {
-            Some(collection) => collection,
-            None => {
-                let new = Collection {
-                    tenant_id: key.tenant_id.clone(),
-                    name: name.clone(),
-                    model: self.model.id.clone(),
-                    dimensions: self.model.dimensions,
-                    created_at: self.documents.now(),
-                };
-                self.collections.create_if_absent(new).await?
-            }
+    /// Refuses another model than the collection's before the content comes in. Gives whether there is the collection.
+    async fn check_model(&self, key: &DocumentKey, name: &CollectionName) -> Result<bool, AcceptError> {
+        let Some(collection) = self.collections.get(&key.tenant_id, name).await? else { return Ok(false) };
+        self.compare_model(&collection).map(|()| true)
+    }
+
+    /// A collection remembers its model from its first document on, and comes to be with it. Whoever created it in the
+    /// meantime has chosen.
+    async fn create_collection(&self, key: &DocumentKey, name: &CollectionName) -> Result<(), AcceptError> {
+        let new = Collection {
+            tenant_id: key.tenant_id.clone(),
+            name: name.clone(),
+            model: self.model.id.clone(),
+            dimensions: self.model.dimensions,
+            created_at: self.documents.now(),
         };
+        self.compare_model(&self.collections.create_if_absent(new).await?)
+    }
+
+    fn compare_model(&self, stored: &Collection) -> Result<(), AcceptError> {
         if stored.model == self.model.id && stored.dimensions == self.model.dimensions {
             return Ok(());
         }
@@ -285,6 +300,9 @@ impl AcceptContent {
         if !plan.replaces {
             let result = to_result(&foretold(Generation::FIRST, Version::NONE.next()));
             context.completes = claim.map(|claim| (claim.clone(), result));
+            if !upload.collection_exists {
+                self.create_collection(&plan.key, &upload.collection).await?;
+            }
             return Ok(self.documents.create(&plan.key, &context, Command::Upload(content)).await?);
         }
         let Some(current) = self.documents.load(&plan.key).await? else {

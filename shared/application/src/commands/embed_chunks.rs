@@ -93,11 +93,14 @@ impl EmbedChunks {
             Begun::NotNow(outcome) => return Ok(outcome),
         };
         tracing::Span::current().record("attempt", claim.attempt);
+        let place = (generation, Stage::Embed);
+        if self.steps.is_exhausted(&claim) {
+            return Ok(self.fail.exhaust(&self.steps, delivery, &claim, place).await);
+        }
         let worked = match self.work(delivery, &document, batch).await {
             Ok(cached) => self.publish(delivery, &claim, &document, batch, cached).await.map_err(Stop::Error),
             Err(stop) => Err(stop),
         };
-        let place = (generation, Stage::Embed);
         Ok(match worked {
             Ok(()) => JobOutcome::Acknowledge,
             Err(Stop::Error(error)) => self.fail.settle(&self.steps, delivery, &claim, error, place).await,

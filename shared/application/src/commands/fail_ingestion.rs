@@ -79,11 +79,33 @@ impl FailIngestion {
             steps.release(claim, !matches!(outcome, JobOutcome::Postpone { .. })).await;
             return outcome;
         }
-        let described = describe(&error);
-        let fault =
-            Fault { generation, stage, error_code: ErrorCode::DeadLettered, reason: described.clone() };
+        self.dead_letter(steps, delivery, claim, describe(&error), (generation, stage)).await
+    }
+
+    /// Ends a step all of whose attempts were spent by workers that died at it, before another one does.
+    pub(crate) async fn exhaust(
+        &self,
+        steps: &Steps,
+        delivery: &Delivery,
+        claim: &Claim,
+        place: (Generation, Stage),
+    ) -> JobOutcome {
+        let reason = format!("every worker ended before the step did, {} times", claim.attempt - 1);
+        self.dead_letter(steps, delivery, claim, reason, place).await
+    }
+
+    async fn dead_letter(
+        &self,
+        steps: &Steps,
+        delivery: &Delivery,
+        claim: &Claim,
+        reason: String,
+        (generation, stage): (Generation, Stage),
+    ) -> JobOutcome {
+        let error_code = ErrorCode::DeadLettered;
+        let fault = Fault { generation, stage, error_code, reason: reason.clone() };
         match self.run(delivery, claim, fault).await {
-            Ok(()) | Err(StepError::Refused(_)) => JobOutcome::DeadLetter { reason: described },
+            Ok(()) | Err(StepError::Refused(_)) => JobOutcome::DeadLetter { reason },
             // The failure could not be recorded: the job must come back, or the document would hang.
             Err(StepError::Port(error)) => {
                 JobOutcome::Retry { delay_ms: steps.wait_ms(claim.attempt), reason: error.to_string() }

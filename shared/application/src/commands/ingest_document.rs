@@ -97,6 +97,10 @@ impl IngestDocument {
             }
         };
         tracing::Span::current().record("attempt", claim.attempt);
+        if self.steps.is_exhausted(&claim) {
+            let place = (generation, document.stage);
+            return Ok(self.fail.exhaust(&self.steps, delivery, &claim, place).await);
+        }
         Ok(match self.work(&key, &document).await {
             Ok(chunked) => self.publish(delivery, &claim, &document, chunked).await,
             Err(Stop::Error(stage, error)) => {

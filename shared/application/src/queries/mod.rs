@@ -3,6 +3,7 @@
 mod collect_stats;
 mod fusion;
 mod get_document;
+mod inspect_queues;
 mod list_documents;
 mod read_chunks;
 mod read_content;
@@ -12,6 +13,7 @@ mod search_documents;
 pub use collect_stats::{CollectStats, CollectionStats};
 pub use fusion::fuse;
 pub use get_document::GetDocument;
+pub use inspect_queues::InspectQueues;
 pub use list_documents::ListDocuments;
 pub use read_chunks::{ChunkPage, ReadChunks};
 pub use read_content::{OpenedContent, ReadContent};

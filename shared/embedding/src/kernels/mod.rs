@@ -1,10 +1,10 @@
 //! The arithmetic of the forward pass: a few loops that take nearly all the time, each compiled for several
 //! instruction sets and chosen at run time. Shapes and weights come from `model`; nothing here knows about texts.
 //!
-//! Every kernel has one portable body in plain Rust, which the compiler vectorises for AVX-512, AVX2 and NEON; the
-//! two that matter most (`linear`, `attention`) also have a version in AVX-512 VNNI instructions, about ten times as
-//! fast. The `archmage` crate proves at run time that the processor has the instructions, so that no `unsafe` is
-//! needed here.
+//! Every kernel has one portable body in plain Rust, which the compiler vectorises; the ones that matter most also
+//! have versions in AVX-512 VNNI instructions (linear, attention, quantising), or AVX2 (linear). Processors with VNNI
+//! but without the rest of what Ice Lake and Zen 4 brought run the AVX2 versions. The `archmage` crate proves at run
+//! time that the processor has the instructions, so that no `unsafe` is needed here.
 
 mod attention;
 #[cfg(target_arch = "x86_64")]

@@ -8,14 +8,18 @@ use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use clap::Args;
 
-use crate::client::{Client, Upload};
+use crate::client::Upload;
 use crate::command_line::Setup;
 use crate::document_pdf::pdf;
 use crate::generated_text::TextGenerator;
+use crate::processor_time::ProcessorTime;
 use crate::python_way::{PythonPipeline, PythonWay};
 use crate::report::{Table, note, seconds, times};
+use crate::server::Server;
 
 const COLLECTION: &str = "pipeline";
+/// How the names of the server's threads that embed passages begin.
+const EMBEDDER_THREADS: &str = "embed-passages";
 const READY_TIMEOUT: Duration = Duration::from_secs(1800);
 
 #[derive(Debug, Args)]
@@ -32,6 +36,10 @@ struct Passage {
     by_words: f64,
     ready: f64,
     chunks: u64,
+    /// Processor time of the server's embedding threads, in seconds.
+    embedder_time: f64,
+    /// Processor time of its other threads and children, in seconds.
+    other_time: f64,
 }
 
 impl Passage {
@@ -59,7 +67,7 @@ pub(crate) async fn run(setup: &Setup, options: &Options) -> Result<()> {
         // A server of its own each time, so that no cache of embeddings helps the second document.
         let server = binary.start().await?;
         let upload = Upload { filename: filename.to_owned(), media_type, content };
-        let ours = passage(&server.client, &upload).await?;
+        let ours = passage(&server, &upload).await?;
         drop(server);
         let theirs = python_passage(python.as_ref(), &path).await?;
         let title = format!("Pipeline: {} of {} bytes, {} chunks", kind, upload.content.len(), ours.chunks);
@@ -68,19 +76,35 @@ pub(crate) async fn run(setup: &Setup, options: &Options) -> Result<()> {
     Ok(())
 }
 
-async fn passage(client: &Client, upload: &Upload) -> Result<Passage> {
+async fn passage(server: &Server, upload: &Upload) -> Result<Passage> {
+    let client = &server.client;
     // The first inference loads the model; a server that has run for a while has done so.
     let warm_up =
         client.upload(COLLECTION, &Upload::text("warm-up.txt", "The first one warms the model.")).await?;
     client.wait_until(&warm_up.document_id, READY_TIMEOUT, |status| status.is_ready()).await?;
     note(&format!("ingesting {}", upload.filename));
+    server.wait_until_idle().await;
+    let before = ProcessorTime::of(server.process_id());
     let begun = Instant::now();
     let id = client.upload(COLLECTION, upload).await?.document_id;
     let acknowledged = begun.elapsed().as_secs_f64();
     client.wait_until(&id, READY_TIMEOUT, |status| status.is_searchable_by_words()).await?;
     let by_words = begun.elapsed().as_secs_f64();
     let status = client.wait_until(&id, READY_TIMEOUT, |status| status.is_ready()).await?;
-    Ok(Passage { acknowledged, by_words, ready: begun.elapsed().as_secs_f64(), chunks: status.chunks() })
+    let ready = begun.elapsed().as_secs_f64();
+    let spent = ProcessorTime::of(server.process_id()).since(&before);
+    let embedder_time = spent.of_threads(EMBEDDER_THREADS).as_secs_f64();
+    for (threads, time) in spent.by_size() {
+        note(&format!("{threads} {:.3} s", time.as_secs_f64()));
+    }
+    Ok(Passage {
+        acknowledged,
+        by_words,
+        ready,
+        chunks: status.chunks(),
+        embedder_time,
+        other_time: spent.total().as_secs_f64() - embedder_time,
+    })
 }
 
 async fn python_passage(python: Option<&PythonWay>, path: &Path) -> Result<Option<PythonPipeline>> {
@@ -114,6 +138,8 @@ fn table(title: String, ours: &Passage, theirs: Option<&PythonPipeline>, text_by
         theirs.map(|it| it.seconds.embed),
     );
     less_is_better("upload to ready", ours.ready, theirs.map(|it| it.seconds.total()));
+    less_is_better("processor time of the embedder", ours.embedder_time, None);
+    less_is_better("processor time of all else, status requests included", ours.other_time, None);
     let mut more_is_better = |stage: &str, ours: f64, theirs: Option<f64>| {
         let shown = theirs.map_or_else(dash, |theirs| format!("{theirs:.1}"));
         let ratio = theirs.map_or_else(dash, |theirs| format!("{} (Millrace / Python)", times(ours, theirs)));

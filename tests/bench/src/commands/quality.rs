@@ -128,7 +128,7 @@ async fn judge(
             hits_per_document_max: Some(1),
         };
         let ranking: Vec<String> =
-            client.search(&search).await?.into_iter().map(|hit| hit.filename).collect();
+            client.search(&search).await?.hits.into_iter().map(|hit| hit.filename).collect();
         quality.queries += 1;
         quality.ndcg += ndcg_at_10(&ranking, relevant);
         quality.recall += recall_at_100(&ranking, relevant);

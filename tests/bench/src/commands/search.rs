@@ -1,17 +1,19 @@
-//! How long a search takes, embedding of the query included, over small and large collections. The index is filled
-//! with made-up vectors first; searching is done by the real model.
+//! How long a search takes over HTTP, embedding of the query by the real model included, over small and large
+//! collections, against SQLite's full-text search over the same texts, and on request the Python way.
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Args;
 
 use crate::client::{Client, Search};
 use crate::command_line::Setup;
-use crate::generated_text::TextGenerator;
+use crate::filled_folder;
 use crate::latencies::Latencies;
+use crate::processor_time::ProcessorTime;
 use crate::report::{Table, milliseconds, note, times};
-use crate::synthetic_index::{FLAG, fill};
+use crate::server::ServerFolder;
+use crate::sqlite_way::SqliteWay;
 
 const COLLECTION: &str = "search";
 const LIMIT: u32 = 10;
@@ -21,7 +23,7 @@ const WARM_UP_SEARCHES: usize = 20;
 pub(crate) struct Options {
     /// Sizes of the collection in chunks.
     #[arg(long, value_delimiter = ',', default_values_t = [10_000, 100_000])]
-    chunks: Vec<u64>,
+    chunks: Vec<u32>,
     /// Searches at each size, one at a time, no two alike.
     #[arg(long, default_value_t = 500)]
     searches: usize,
@@ -30,60 +32,68 @@ pub(crate) struct Options {
 pub(crate) async fn run(setup: &Setup, options: &Options) -> Result<()> {
     let binary = setup.binary()?;
     let python = setup.python().await?;
-    let columns = [
-        "chunks",
-        "p50",
-        "p99",
-        "max",
-        "p50 against the smallest",
-        "Python p50",
-        "Python p99",
-        "p99: Python / Millrace",
-    ];
-    let mut table = Table::new("Search: one at a time, over HTTP", &columns);
-    let mut smallest: Option<Duration> = None;
+    let columns = ["chunks", "way", "p50", "p99", "max", "processor time each", "p50: this / Millrace"];
+    let mut table = Table::new("Search: one at a time", &columns);
+    let questions = filled_folder::questions(WARM_UP_SEARCHES + options.searches);
     for chunks in &options.chunks {
-        let server = binary.start_with(&[FLAG]).await?;
-        let filled = fill(&server.client, COLLECTION, *chunks, 3).await?.chunks;
-        let server = server.restart_with(&[]).await?;
-        let latencies = measure(&server.client, options.searches).await?;
+        note(&format!("filling a data folder with {chunks} chunks"));
+        let folder = ServerFolder::new()?;
+        let texts = filled_folder::fill(&folder.data(), COLLECTION, *chunks).await?;
+        let server = binary.start_in(folder).await?;
+        server.wait_until_idle().await;
+        note(&format!("{} searches", options.searches));
+        let warm_up = measure(&server.client, &questions[..WARM_UP_SEARCHES]).await?;
+        let before = ProcessorTime::of(server.process_id());
+        let ours = measure(&server.client, &questions[WARM_UP_SEARCHES..]).await?;
+        let spent = ProcessorTime::of(server.process_id()).since(&before).total() / ours.len().max(1) as u32;
+        note(&format!("the first search took {}", milliseconds(warm_up.max())));
         drop(server);
-        let (p50, p99) = (latencies.percentile(0.5), latencies.percentile(0.99));
-        let base = *smallest.get_or_insert(p50);
-        let mut row = vec![
-            filled.to_string(),
-            milliseconds(p50),
-            milliseconds(p99),
-            milliseconds(latencies.max()),
-            times(p50.as_secs_f64(), base.as_secs_f64()),
-        ];
-        match &python {
-            Some(python) => {
-                let theirs = python.search(filled, options.searches).await?.search_ms;
-                let ratio = times(theirs.p99, p99.as_secs_f64() * 1000.0);
-                row.extend([format!("{:.1} ms", theirs.p50), format!("{:.1} ms", theirs.p99), ratio]);
-            }
-            None => row.extend(["-", "-", "-"].map(str::to_owned)),
+        let p50 = ours.percentile(0.5);
+        table.row(row(*chunks, "Millrace: words and meaning, over HTTP", &ours, &milliseconds(spent), p50));
+        note("indexing the SQLite way");
+        let sqlite = SqliteWay::index(&texts)?.search(&questions, LIMIT, WARM_UP_SEARCHES)?;
+        table.row(row(*chunks, "SQLite FTS5: words, in process", &sqlite, "-", p50));
+        if let Some(python) = &python {
+            let theirs = python.search(u64::from(*chunks), options.searches).await?.search_ms;
+            table.row([
+                chunks.to_string(),
+                "the Python way: meaning, in process".to_owned(),
+                format!("{:.1} ms", theirs.p50),
+                format!("{:.1} ms", theirs.p99),
+                "-".to_owned(),
+                "-".to_owned(),
+                times(theirs.p50, p50.as_secs_f64() * 1000.0),
+            ]);
         }
-        table.row(row);
     }
     table.print();
     Ok(())
 }
 
-async fn measure(client: &Client, searches: usize) -> Result<Latencies> {
-    note(&format!("{searches} searches"));
-    let mut generator = TextGenerator::new(4);
-    let mut durations = Vec::with_capacity(searches);
-    for number in 0..WARM_UP_SEARCHES + searches {
-        let query = generator.query();
-        let search =
-            Search { query: &query, collection: COLLECTION, limit: LIMIT, hits_per_document_max: None };
+fn row(chunks: u32, way: &str, latencies: &Latencies, spent: &str, ours: Duration) -> Vec<String> {
+    let p50 = latencies.percentile(0.5);
+    vec![
+        chunks.to_string(),
+        way.to_owned(),
+        milliseconds(p50),
+        milliseconds(latencies.percentile(0.99)),
+        milliseconds(latencies.max()),
+        spent.to_owned(),
+        times(p50.as_secs_f64(), ours.as_secs_f64()),
+    ]
+}
+
+async fn measure(client: &Client, questions: &[String]) -> Result<Latencies> {
+    let mut durations = Vec::with_capacity(questions.len());
+    for query in questions {
+        let search = Search { query, collection: COLLECTION, limit: LIMIT, hits_per_document_max: None };
         let begun = Instant::now();
-        client.search(&search).await?;
-        if number >= WARM_UP_SEARCHES {
-            durations.push(begun.elapsed());
-        }
+        let answer = client.search(&search).await?;
+        durations.push(begun.elapsed());
+        ensure!(
+            answer.by_meaning && answer.hits.len() == LIMIT as usize,
+            "a search found less than there is"
+        );
     }
     Ok(durations.into_iter().collect())
 }
