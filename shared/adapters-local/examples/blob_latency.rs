@@ -1,4 +1,4 @@
-//! How long storing a small blob takes: p50 and p99 of 20 KB contents of new documents at 200 a second, and of the chunk
+//! How long storing a small blob takes, as a file and as a row of the database: p50 and p99 of 20 KB contents of new documents at 200 a second, and of the chunk
 //! batches of a document written together. The folder is the argument, since what is measured is its disk.
 //!
 //! `cargo run --release -p millrace-adapters-local --example blob_latency -- FOLDER`
@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use millrace_adapters_local::{FsBlobStore, SystemClock, SystemIdGenerator, WorkerPool};
+use millrace_adapters_local::{
+    Database, FsBlobStore, LocalBlobStore, SystemClock, SystemIdGenerator, WorkerPool,
+};
 use millrace_domain::{DocumentKey, Generation, TenantId};
 use millrace_ports::{BlobKey, BlobPrefix, BlobStore, IdGenerator};
 
@@ -21,13 +23,20 @@ type Failure = Box<dyn std::error::Error>;
 const BLOBS: u32 = 2_000;
 const BLOB_BYTES: usize = 20_000;
 const PACE: Duration = Duration::from_millis(5);
-const THREADS: usize = 1;
+const THREADS: usize = 4;
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
-    let root = std::env::args().nth(1).map(PathBuf::from).ok_or("the folder is missing")?;
+    let root = std::env::args().nth(1).map(PathBuf::from).ok_or("the folder is missing")?.join("blob-latency");
     let pool = WorkerPool::start("blobs", THREADS)?;
-    let store = FsBlobStore::open(root.join("blob-latency"), Arc::new(SystemClock), pool).await?;
+    let files = FsBlobStore::open(root.join("blobs"), Arc::new(SystemClock), pool).await?;
+    let database = Database::open(&root.join("blobs.db"))?;
+    measure("file", &files).await?;
+    measure("row", &LocalBlobStore::new(database, files.clone())).await?;
+    Ok(std::fs::remove_dir_all(root)?)
+}
+
+async fn measure(name: &str, store: &dyn BlobStore) -> Result<(), Failure> {
     let content = Bytes::from(vec![7; BLOB_BYTES]);
     let mut keys = Vec::new();
     let mut times = Vec::new();
@@ -38,7 +47,7 @@ async fn main() -> Result<(), Failure> {
             _ = pace.tick(), if keys.len() < BLOBS as usize => {
                 let key = new_key();
                 keys.push(key.clone());
-                let (store, content) = (&store, content.clone());
+                let content = content.clone();
                 running.push(async move {
                     let started = Instant::now();
                     let blob = BlobKey::source(&key, SystemIdGenerator.upload_id());
@@ -49,7 +58,7 @@ async fn main() -> Result<(), Failure> {
         }
     }
     drop(running);
-    report("one blob of a new document, 200 a second", times);
+    report(name, "one blob of a new document, 200 a second", times);
     let mut times = Vec::new();
     for _ in 0..200 {
         let key = new_key();
@@ -60,7 +69,7 @@ async fn main() -> Result<(), Failure> {
         store.put_many(batches).await?;
         times.push(started.elapsed());
     }
-    report("16 blobs of a new document together", times);
+    report(name, "16 blobs of a new document together", times);
     for key in keys {
         store.delete_prefix(&BlobPrefix::document(&key)).await?;
     }
@@ -71,8 +80,8 @@ fn new_key() -> DocumentKey {
     DocumentKey { tenant_id: TenantId::local_default(), document_id: SystemIdGenerator.document_id() }
 }
 
-fn report(what: &str, mut times: Vec<Duration>) {
+fn report(name: &str, what: &str, mut times: Vec<Duration>) {
     times.sort_unstable();
     let at = |percent: usize| times[times.len() * percent / 100].as_secs_f64() * 1e3;
-    println!("{what}: p50 {:.2} ms, p99 {:.2} ms", at(50), at(99));
+    println!("{name:5} {what}: p50 {:.2} ms, p99 {:.2} ms", at(50), at(99));
 }

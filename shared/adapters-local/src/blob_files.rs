@@ -141,6 +141,23 @@ impl BlobFiles {
         File::open(self.path(key))
     }
 
+    /// Whether there is such a blob.
+    pub(crate) fn holds(&self, key: &BlobKey) -> bool {
+        self.path(key).exists()
+    }
+
+    /// The blobs under a prefix and their bytes, in order.
+    pub(crate) fn sizes(&self, prefix: &BlobPrefix) -> io::Result<Vec<(String, u64)>> {
+        let (folder, paths) = self.list(prefix)?;
+        let mut sizes = Vec::new();
+        for path in paths {
+            let Some(metadata) = if_found(fs::metadata(&path))? else { continue };
+            let name = path.strip_prefix(&self.root).unwrap_or(&folder).to_string_lossy().into_owned();
+            sizes.push((name, metadata.len()));
+        }
+        Ok(sizes)
+    }
+
     /// Removes a blob, if it is there.
     pub(crate) fn remove(&self, key: &BlobKey) -> io::Result<BlobUsage> {
         let path = self.path(key);
@@ -159,15 +176,8 @@ impl BlobFiles {
 
     /// Counts the blobs under a prefix.
     pub(crate) fn usage(&self, prefix: &BlobPrefix) -> io::Result<BlobUsage> {
-        let (_, paths) = self.list(prefix)?;
-        let mut usage = BlobUsage::default();
-        for path in paths {
-            if let Some(metadata) = if_found(fs::metadata(path))? {
-                usage.blobs += 1;
-                usage.bytes += metadata.len();
-            }
-        }
-        Ok(usage)
+        let sizes = self.sizes(prefix)?;
+        Ok(BlobUsage { blobs: sizes.len() as u64, bytes: sizes.iter().map(|(_, bytes)| bytes).sum() })
     }
 
     fn list(&self, prefix: &BlobPrefix) -> io::Result<(PathBuf, Vec<PathBuf>)> {

@@ -41,7 +41,18 @@ impl FsBlobStore {
         Ok(Self { files, clock, pool })
     }
 
-    async fn run<T: Send + 'static>(
+    /// The files behind it, for a store that keeps some blobs elsewhere.
+    pub(crate) fn files(&self) -> &Arc<BlobFiles> {
+        &self.files
+    }
+
+    /// The clock by which blobs are dated.
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// Works on the files, on a thread of the pool.
+    pub(crate) async fn run<T: Send + 'static>(
         &self,
         attempted: String,
         work: impl FnOnce(&BlobFiles) -> io::Result<T> + Send + 'static,

@@ -15,6 +15,8 @@ use millrace_ports::{
 };
 use sha2::{Digest, Sha256};
 
+use crate::small_blob_rows::source_of;
+
 /// Bytes of each piece of a stream.
 const BLOCK_BYTES: usize = 64 << 10;
 
@@ -169,13 +171,4 @@ fn usage_of<'a>(blobs: impl Iterator<Item = &'a (Bytes, Timestamp)>) -> BlobUsag
         blobs: sum.blobs + 1,
         bytes: sum.bytes + content.len() as u64,
     })
-}
-
-/// The document and upload that a key names, if it is of an uploaded content.
-fn source_of(key: &str) -> Option<(DocumentKey, UploadId)> {
-    let mut parts = key.split('/');
-    let tenant_id = TenantId::new(parts.next()?).ok()?;
-    let document_id = parts.next()?.parse().ok()?;
-    let upload = parts.next()?.strip_prefix("source-")?.parse().ok()?;
-    Some((DocumentKey { tenant_id, document_id }, upload))
 }

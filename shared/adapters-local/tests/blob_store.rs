@@ -1,4 +1,4 @@
-//! The blob store suite on files, with threads and without, and in memory; and what only files promise: that nothing
+//! The blob store suite on files, with threads and without, beside a database, and in memory; and what only files promise: that nothing
 //! unfinished survives a restart.
 #![allow(clippy::unwrap_used, reason = "helpers of tests, which the lint does not recognise as such")]
 
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use millrace_adapters_local::{FsBlobStore, MemoryBlobStore, WorkerPool};
+use millrace_adapters_local::{Database, FsBlobStore, LocalBlobStore, MemoryBlobStore, WorkerPool};
 use millrace_domain::Generation;
 use millrace_ports::{BlobKey, BlobPrefix, BlobStore, BlobUsage};
 use millrace_test_support::blob_store_suite::BlobStoreFixture;
@@ -34,6 +34,21 @@ mod with_threads {
 mod inline {
     async fn fixture() -> super::BlobStoreFixture {
         super::on_files(super::WorkerPool::inline()).await
+    }
+
+    millrace_test_support::blob_store_suite!(fixture);
+}
+
+mod with_a_database {
+    use super::*;
+
+    async fn fixture() -> BlobStoreFixture {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(SimClock::default());
+        let files = open(folder.path().join("blobs"), &clock, WorkerPool::start("blobs", 3).unwrap()).await;
+        let database = Database::open(&folder.path().join("suite.db")).unwrap();
+        let store = Arc::new(LocalBlobStore::new(database, files));
+        BlobStoreFixture { store, clock, keep: Box::new(folder) }
     }
 
     millrace_test_support::blob_store_suite!(fixture);

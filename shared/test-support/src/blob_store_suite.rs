@@ -123,7 +123,7 @@ pub async fn writing_again_replaces_the_whole_blob(fixture: &BlobStoreFixture) {
     let ids = SeededIds::new(3);
     let key = key_of(&ids);
     let blob = batch(&key, 0);
-    for (seed, length) in [(1, 5_000), (2, 10), (3, 8_000), (4, 0)] {
+    for (seed, length) in [(1, 5_000), (2, 10), (3, 300_000), (4, 400_000), (5, 8_000), (6, 0)] {
         fixture.store.put(&blob, content(seed, length)).await.unwrap();
         assert_eq!(fixture.store.get(&blob).await.unwrap(), content(seed, length));
         assert_eq!(

@@ -81,11 +81,9 @@ impl FaultPlan {
         *self.lock() = State { armed: vec![(Trigger::Name(name), fault)], ..State::default() };
     }
 
-    /// Takes back what has not happened yet, and lets halted calls go on.
+    /// Lets halted calls go on, once their work is driven again.
     pub fn resume(&self) {
-        let mut state = self.lock();
-        state.armed.clear();
-        state.halted = false;
+        self.lock().halted = false;
     }
 
     /// The names of all calls since the plan was armed.

@@ -13,12 +13,12 @@ use crate::FaultPlan;
 
 /// The decorator of both queue ports. `T` implements the one that is used, or both.
 #[derive(Debug)]
-pub struct FaultyJobQueue<T> {
+pub struct FaultyJobQueue<T: ?Sized> {
     inner: Arc<T>,
     plan: Arc<FaultPlan>,
 }
 
-impl<T> FaultyJobQueue<T> {
+impl<T: ?Sized> FaultyJobQueue<T> {
     /// Queues behind a plan.
     pub fn new(inner: Arc<T>, plan: Arc<FaultPlan>) -> Self {
         Self { inner, plan }
@@ -26,7 +26,7 @@ impl<T> FaultyJobQueue<T> {
 }
 
 #[async_trait]
-impl<T: JobQueue> JobQueue for FaultyJobQueue<T> {
+impl<T: JobQueue + ?Sized> JobQueue for FaultyJobQueue<T> {
     async fn send(&self, queue: QueueName, messages: Vec<OutgoingMessage>) -> Vec<Result<(), PortError>> {
         const NAME: &str = "job_queue.send";
         let count = messages.len();
@@ -56,7 +56,7 @@ impl<T: JobQueue> JobQueue for FaultyJobQueue<T> {
 }
 
 #[async_trait]
-impl<T: JobConsumer> JobConsumer for FaultyJobQueue<T> {
+impl<T: JobConsumer + ?Sized> JobConsumer for FaultyJobQueue<T> {
     async fn receive(
         &self,
         queue: QueueName,

@@ -20,7 +20,7 @@ pub(super) fn generate() -> String {
     let publish = json!({
         "action": "send",
         "channel": { "$ref": "#/channels/events" },
-        "summary": "Every event of every document, at least once, in order for each document.",
+        "summary": "Every event of every document, at least once, sent in order for each document.",
     });
     let mut operations = Map::from_iter([("publish-events".to_owned(), publish)]);
     messages.insert(JOB.into(), job_message(&mut schemas));

@@ -20,9 +20,9 @@ pub(crate) struct QueueResponse {
     queue: &'static str,
     /// Ready to be worked on.
     visible: u64,
-    /// Being worked on.
+    /// Received and not done yet: worked on, or put back for another attempt.
     in_flight: u64,
-    /// Waiting for their time, a first or another attempt.
+    /// Sent with a delay that still runs.
     delayed: u64,
     /// Given up; kept in the dead-letter queue.
     dead: u64,

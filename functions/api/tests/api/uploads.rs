@@ -166,6 +166,19 @@ async fn a_collection_keeps_its_model() {
 }
 
 #[tokio::test]
+async fn the_content_that_is_accepted_first_chooses_the_model_of_its_collection() {
+    let server = Server::start().await;
+    let other = server.router_with_model("other");
+    let overtaken = stream::once(async move {
+        assert_eq!(upload().body("first").of(&other).await.status, 202);
+        Ok::<_, std::io::Error>(Bytes::from_static(b"second"))
+    });
+    let late = upload().body(axum::body::Body::from_stream(overtaken)).of(&server.router).await;
+    late.problem(409, "embedding_model_mismatch");
+    assert_eq!(server.blobs.len(), 1);
+}
+
+#[tokio::test]
 async fn a_replacement_is_the_next_generation() {
     let server = Server::start().await;
     let id = server.upload("a.txt", "one").await;

@@ -16,6 +16,7 @@ const MIGRATIONS: [&[&str]; FORMAT_VERSION as usize] = [&[
     include_str!("../schema/views.sql"),
     include_str!("../schema/settings.sql"),
     include_str!("../schema/search.sql"),
+    include_str!("../schema/blobs.sql"),
 ]];
 
 /// Brings the database to this release's format, in one transaction. One of a newer format is refused untouched.

@@ -108,7 +108,7 @@ impl Model {
                 let holding = seen.iter().filter(|other| count(&other.1) > 0.0).count() as f64;
                 let weight = (1.0 + (total - holding + 0.5) / (holding + 0.5)).ln() * f64::from(*asked);
                 let count = count(chunk);
-                weight * count / (count + 1.2 * (0.25 + 0.75 * f64::from(chunk.length) / mean))
+                weight * count / (count + 1.5 * (0.25 + 0.75 * f64::from(chunk.length) / mean))
             };
             terms.iter().map(one).sum::<f64>() as f32
         };

@@ -1,0 +1,8 @@
+//! Handlers and steps over the whole of Millrace in memory: what each sample invocation leads to, and what happens when
+//! messages come twice, late, or to a worker that dies. Time passes only when a test says so.
+#![expect(clippy::unwrap_used, reason = "in helpers of tests, which the lint does not recognise as such")]
+
+mod prose;
+
+mod crash_at_every_call;
+mod stopped_in_flight;

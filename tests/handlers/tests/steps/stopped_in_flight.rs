@@ -1,0 +1,143 @@
+//! A document is cancelled, replaced or deleted while a worker stands still in the middle of its step, at every port call
+//! in turn. The worker then goes on, or has died and its message comes again. Either way nothing of the stopped
+//! generation is visible or stored.
+
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt as _;
+use handlers::{BATCH_SIZE, Leftovers, World};
+use millrace_application::ExecuteError;
+use millrace_domain::{ContentHash, DocumentKey, Generation, Status};
+use millrace_test_support::Fault;
+use millrace_test_support::builders::trace;
+
+use crate::prose::prose;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    Cancel,
+    Replace,
+    Delete,
+}
+
+/// What becomes of the worker that stood still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Worker {
+    GoesOn,
+    Died,
+}
+
+impl Stop {
+    /// Whether it could be done.
+    async fn run(self, world: &World, key: &DocumentKey) -> bool {
+        match self {
+            Self::Cancel => match world.cancel.run(key, &trace(&*world.ids)).await {
+                Ok(_) => true,
+                Err(ExecuteError::Refused(_)) => false,
+                Err(error) => panic!("{error}"),
+            },
+            Self::Replace => {
+                world.replace(key, &prose("lighthouse", 7)).await;
+                true
+            }
+            Self::Delete => world.delete.run(key, None, &trace(&*world.ids)).await.is_ok(),
+        }
+    }
+
+    async fn check(self, world: &World, key: &DocumentKey, hashes: &[ContentHash]) {
+        world.check_history(key).await;
+        let document = world.document(key).await;
+        assert!(!document.is_unsettled(), "work is still owed: {:?}", document.owed_jobs());
+        assert_eq!(world.hits(key, "ferry").await, 0, "the stopped content is still found");
+        let stored = world.stored(key, None).await;
+        match self {
+            Self::Cancel => {
+                assert_eq!(document.status, Status::Cancelled);
+                assert_eq!((stored.chunks, stored.vectors), (0, 0), "entries in the index");
+            }
+            Self::Replace => {
+                assert_eq!((document.status, document.generation), (Status::Ready, Generation::new(2)));
+                let chunks = u64::from(document.embedded_chunks);
+                let blobs = 2 + chunks.div_ceil(BATCH_SIZE as u64);
+                assert_eq!(stored, Leftovers { chunks, vectors: chunks, blobs });
+                assert!(world.hits(key, "lighthouse").await > 0);
+            }
+            Self::Delete => {
+                assert_eq!(document.status, Status::Deleted);
+                assert_eq!(stored, Leftovers::default());
+                assert_eq!(world.cached(key, hashes).await, 0, "cached vectors of the deleted text");
+            }
+        }
+    }
+}
+
+/// The cache's keys for the text's chunks.
+async fn hashes(text: &str) -> Vec<ContentHash> {
+    let world = World::new().await;
+    let key = world.ready(text).await;
+    let hashes = world.chunk_hashes(&key, Generation::FIRST).await;
+    assert_eq!(world.cached(&key, &hashes).await, hashes.len());
+    hashes
+}
+
+/// Stops a document while a worker stands still at a call. Whether there is such a call.
+async fn stop_at(stop: Stop, number: usize, fault: Fault, worker: Worker, hashes: &[ContentHash]) -> bool {
+    let world = World::new().await;
+    let key = world.upload(&prose("ferry", 9)).await;
+    world.faults.arm(&[(number, fault)]);
+    let Some(standing) = world.until_halt().await else { return false };
+    let stopped = stop.run(&world, &key).await;
+    world.work_off().await;
+    world.faults.resume();
+    match worker {
+        Worker::GoesOn => standing.await,
+        Worker::Died => drop(standing),
+    }
+    world.settle().await;
+    if stopped {
+        stop.check(&world, &key, hashes).await;
+    } else {
+        assert_eq!(world.document(&key).await.status, Status::Ready);
+    }
+    true
+}
+
+async fn stop_at_every_call(stop: Stop, worker: Worker) {
+    let hashes = hashes(&prose("ferry", 9)).await;
+    let mut broken = Vec::new();
+    for fault in [Fault::HaltBefore, Fault::HaltAfter] {
+        for number in 0.. {
+            let at = stop_at(stop, number, fault, worker, &hashes);
+            match AssertUnwindSafe(at).catch_unwind().await {
+                Ok(true) => {}
+                Ok(false) => {
+                    assert!(number > 20, "only {number} calls were tried");
+                    break;
+                }
+                Err(_) => broken.push(format!("{fault:?} at call {number}")),
+            }
+        }
+    }
+    let calls = {
+        let world = World::new().await;
+        world.ready(&prose("ferry", 9)).await;
+        world.faults.calls()
+    };
+    assert!(broken.is_empty(), "{stop:?}, worker {worker:?}: {broken:#?}\ncalls: {calls:#?}");
+}
+
+macro_rules! stopped {
+    ($name:ident, $stop:ident, $worker:ident) => {
+        #[tokio::test]
+        async fn $name() {
+            stop_at_every_call(Stop::$stop, Worker::$worker).await;
+        }
+    };
+}
+
+stopped!(a_cancelled_worker_that_goes_on_leaves_nothing, Cancel, GoesOn);
+stopped!(a_cancelled_worker_that_died_leaves_nothing, Cancel, Died);
+stopped!(an_overtaken_worker_that_goes_on_leaves_nothing, Replace, GoesOn);
+stopped!(an_overtaken_worker_that_died_leaves_nothing, Replace, Died);
+stopped!(a_worker_on_a_deleted_document_that_goes_on_leaves_nothing, Delete, GoesOn);
+stopped!(a_worker_on_a_deleted_document_that_died_leaves_nothing, Delete, Died);
