@@ -10,9 +10,9 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use axum::Router;
 use millrace_adapters_local::{
-    DataFolder, Database, EventPattern, FsBlobStore, JournalStream, LocalEventBus, Publications, Rule,
-    SqliteEmbeddingCache, SqliteEventStore, SqliteJobLedger, SqliteJobQueue, SqliteReadModel,
-    SqliteSearchIndex, SqliteSettings, SystemClock, SystemIdGenerator, WorkerPool,
+    DataFolder, Database, EventPattern, FsBlobStore, JournalStream, LocalBlobStore, LocalEventBus,
+    Publications, Rule, SqliteEmbeddingCache, SqliteEventStore, SqliteJobLedger, SqliteJobQueue,
+    SqliteReadModel, SqliteSearchIndex, SqliteSettings, SystemClock, SystemIdGenerator, WorkerPool,
 };
 use millrace_api::{AlwaysTenant, ApiContext, ApiKeyAuthenticator, ApiPorts, ApiSettings, Authenticator};
 use millrace_application::{
@@ -95,7 +95,7 @@ struct Adapters {
     settings: Arc<SqliteSettings>,
     cache: Arc<SqliteEmbeddingCache>,
     index: Arc<SqliteSearchIndex>,
-    blobs: Arc<FsBlobStore>,
+    blobs: Arc<LocalBlobStore>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
 }
@@ -116,6 +116,8 @@ impl Adapters {
         queue.return_in_flight().await.context("return the messages of an earlier process")?;
         ledger.release_all().await.context("release the claims of an earlier process")?;
         let disk = WorkerPool::start("millrace-disk", DISK_THREADS).context("start threads for the disk")?;
+        let files =
+            FsBlobStore::open(folder.blobs(), clock.clone(), disk).await.context("open the blob folder")?;
         let rules = SUBSCRIPTIONS.map(|subscription| Rule {
             subscriber: subscription.queue,
             pattern: EventPattern::Prefix(subscription.event_type_prefix.into()),
@@ -126,12 +128,8 @@ impl Adapters {
             views: Arc::new(SqliteReadModel::new(database.clone())),
             settings: Arc::new(SqliteSettings::new(database.clone())),
             cache: Arc::new(SqliteEmbeddingCache::new(database.clone(), CACHED_VECTORS_MAX)),
+            blobs: Arc::new(LocalBlobStore::new(database.clone(), files)),
             index: Arc::new(SqliteSearchIndex::open(database, publications).await.context("open the index")?),
-            blobs: Arc::new(
-                FsBlobStore::open(folder.blobs(), clock.clone(), disk)
-                    .await
-                    .context("open the blob folder")?,
-            ),
             store,
             queue,
             ledger,

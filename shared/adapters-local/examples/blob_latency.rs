@@ -27,7 +27,8 @@ const THREADS: usize = 4;
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
-    let root = std::env::args().nth(1).map(PathBuf::from).ok_or("the folder is missing")?.join("blob-latency");
+    let root =
+        std::env::args().nth(1).map(PathBuf::from).ok_or("the folder is missing")?.join("blob-latency");
     let pool = WorkerPool::start("blobs", THREADS)?;
     let files = FsBlobStore::open(root.join("blobs"), Arc::new(SystemClock), pool).await?;
     let database = Database::open(&root.join("blobs.db"))?;

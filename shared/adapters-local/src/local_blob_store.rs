@@ -1,8 +1,8 @@
 //! `LocalBlobStore`: small blobs as rows of the database, large ones as files. A file of its own costs two commits of
 //! the file system's journal; a row shares the database's next synced write with whatever else is waiting.
 //!
-//! A key has a row or a file. Where a crash left both, the row counts: it is written after the file that it replaces,
-//! and removed before the write of the file that replaces it is acknowledged.
+//! A key has a row or a file. Where a crash left both, the row counts: of a write that was acknowledged only its own
+//! is left, and of one that was not either may be seen.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -24,8 +24,10 @@ use crate::{Database, FsBlobStore};
 
 /// Larger blobs are files.
 pub const SMALL_BYTES_MAX: usize = 64 << 10;
-/// Blobs written or removed in one write, so that no acknowledgement waits long for it.
-const SLICE: usize = 32;
+/// Bytes after which a write ends, so that no acknowledgement waits long for it.
+const SLICE_BYTES: usize = 256 << 10;
+/// Blobs removed in one write, for the same reason.
+const SLICE: usize = 64;
 
 /// The blob store of a single node.
 #[derive(Debug)]
@@ -77,7 +79,8 @@ impl LocalBlobStore {
     /// Every blob under a prefix, with its bytes.
     async fn sizes(&self, prefix: &BlobPrefix) -> Result<BTreeMap<String, u64>, PortError> {
         let listed = prefix.clone();
-        let files = self.files.run(format!("list blobs {}", prefix.as_str()), move |files| files.sizes(&listed));
+        let files =
+            self.files.run(format!("list blobs {}", prefix.as_str()), move |files| files.sizes(&listed));
         let mut sizes: BTreeMap<_, _> = files.await?.into_iter().collect();
         sizes.extend(self.row_sizes(prefix, usize::MAX).await?);
         Ok(sizes)
@@ -123,8 +126,18 @@ impl BlobStore for LocalBlobStore {
     async fn put_many(&self, blobs: Vec<(BlobKey, Bytes)>) -> Result<(), PortError> {
         let (small, large): (Vec<_>, Vec<_>) =
             blobs.into_iter().partition(|(_, content)| content.len() <= SMALL_BYTES_MAX);
-        for slice in small.chunks(SLICE) {
-            self.save("put several blobs".into(), slice.to_vec()).await?;
+        let mut slice = Vec::new();
+        let mut slice_bytes = 0;
+        for (key, content) in small {
+            slice_bytes += content.len();
+            slice.push((key, content));
+            if slice_bytes >= SLICE_BYTES {
+                self.save("put several blobs".into(), std::mem::take(&mut slice)).await?;
+                slice_bytes = 0;
+            }
+        }
+        if !slice.is_empty() {
+            self.save("put several blobs".into(), slice).await?;
         }
         let keys: Vec<_> = large.iter().map(|(key, _)| key.clone()).collect();
         if !large.is_empty() {

@@ -7,6 +7,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::sql_error;
 
+/// What the key of an uploaded content names.
+pub(crate) type Source = (DocumentKey, UploadId);
+
 /// Stores a blob, replacing the one of the same key.
 pub(crate) fn save(
     connection: &Connection,
@@ -68,7 +71,7 @@ pub(crate) fn old_sources(
     before: Timestamp,
     after: &str,
     limit: usize,
-) -> Result<Vec<(String, (DocumentKey, UploadId))>, PortError> {
+) -> Result<Vec<(String, Source)>, PortError> {
     let (first, end) = match tenant {
         Some(tenant) => (format!("{tenant}/"), format!("{tenant}0")),
         None => (String::new(), "\u{7f}".to_owned()),
@@ -89,7 +92,7 @@ pub(crate) fn old_sources(
 }
 
 /// The document and upload that a key names, if it is of an uploaded content.
-pub(crate) fn source_of(key: &str) -> Option<(DocumentKey, UploadId)> {
+pub(crate) fn source_of(key: &str) -> Option<Source> {
     let mut parts = key.split('/');
     let tenant_id = TenantId::new(parts.next()?).ok()?;
     let document_id = parts.next()?.parse().ok()?;

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::StreamExt;
 use millrace_adapters_local::{Database, FsBlobStore, LocalBlobStore, MemoryBlobStore, WorkerPool};
-use millrace_domain::Generation;
-use millrace_ports::{BlobKey, BlobPrefix, BlobStore, BlobUsage};
+use millrace_domain::{ByteSize, Generation};
+use millrace_ports::{BlobKey, BlobPrefix, BlobStore, BlobUsage, IdGenerator};
 use millrace_test_support::blob_store_suite::BlobStoreFixture;
 use millrace_test_support::{SeededIds, SimClock, builders};
 
@@ -93,4 +94,18 @@ async fn a_document_without_blobs_leaves_no_folder() {
     let removed = store.delete_prefix(&BlobPrefix::document(&key)).await.unwrap();
     assert_eq!(removed, BlobUsage { blobs: 1, bytes: 4 });
     assert_eq!(std::fs::read_dir(root.join("acme")).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn an_unfinished_stream_leaves_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (root, clock) = (folder.path().join("blobs"), Arc::new(SimClock::default()));
+    let store = open(root.clone(), &clock, WorkerPool::inline()).await;
+    let ids = SeededIds::new(1);
+    let blob = BlobKey::source(&builders::new_key(&ids, "acme"), ids.upload_id());
+    let piece = Bytes::from(vec![1; 300_000]);
+    let broken = vec![Ok(piece.clone()), Ok(piece), Err(std::io::Error::other("gone"))];
+    let stream = futures::stream::iter(broken).boxed();
+    assert!(store.put_stream(&blob, stream, ByteSize::new(1 << 30)).await.is_err());
+    assert_eq!(std::fs::read_dir(root.join(".incoming")).unwrap().count(), 0);
 }

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use millrace_adapters_local::{Database, Publications, SqliteEventStore, SqliteSearchIndex, sql_error};
 use millrace_domain::{ChunkIndex, CollectionName};
 use millrace_ports::{
-    Candidate, Embedding, ErrorKind, IndexTarget, IndexedChunk, IndexedDocument, SearchFilter, SearchQuery,
+    Candidate, Embedding, ErrorKind, IndexTarget, IndexUsage, IndexedChunk, IndexedDocument, SearchFilter,
+    SearchQuery,
 };
 use millrace_test_support::search_index_suite::SearchIndexFixture;
 use millrace_test_support::{SeededIds, Story, builders};
@@ -157,4 +158,27 @@ async fn a_chunk_beyond_what_a_row_can_name_is_refused() {
         IndexedDocument { target: target(&story), filename: String::new(), metadata: serde_json::Map::new() };
     let refused = fixture.index.put_words(&document, &[chunk(1 << 24)]).await;
     assert_eq!(refused.unwrap_err().kind, ErrorKind::Invalid);
+}
+
+#[tokio::test]
+async fn a_purge_frees_memory() {
+    let database = Database::open_in_memory().unwrap();
+    let publications = Arc::new(Publications::load(&database).await.unwrap());
+    let events = Arc::new(SqliteEventStore::new(database.clone(), Arc::clone(&publications)));
+    let index = Arc::new(SqliteSearchIndex::open(database, publications).await.unwrap());
+    let fixture = SearchIndexFixture { index: Arc::clone(&index) as _, events, keep: Box::new(()) };
+    let story = ingest(&fixture, &SeededIds::new(1), 300).await;
+    assert!(index.memory_bytes() > 300 * 60);
+    fixture.index.purge(&story.key, &CollectionName::default(), None).await.unwrap();
+    assert_eq!(index.memory_bytes(), 0);
+}
+
+#[tokio::test]
+async fn a_vector_without_its_chunk_is_not_kept() {
+    let fixture = fixture(Database::open_in_memory().unwrap(), Box::new(())).await;
+    let story = ingest(&fixture, &SeededIds::new(1), 3).await;
+    let stray = [(ChunkIndex::new(9), vector(9))];
+    fixture.index.put_vectors(&target(&story), &stray).await.unwrap();
+    let usage = fixture.index.usage(&story.key, &CollectionName::default(), None).await.unwrap();
+    assert_eq!(usage, IndexUsage { chunks: 3, vectors: 3 });
 }

@@ -17,6 +17,9 @@ pub(crate) enum Admission {
     Work(Box<Document>),
     /// The document is of this generation and past processing; only follow-on jobs may be repeated.
     Settled(Box<Document>),
+    /// The generation will never be processed again and no purge of it is owed: a worker that died may have left
+    /// something behind.
+    Gone(Box<Document>),
     /// No work; the message ends like this.
     End(JobOutcome),
 }
@@ -34,15 +37,27 @@ pub(crate) async fn admit(
         return Ok(Admission::End(JobOutcome::DeadLetter { reason }));
     };
     if document.generation != generation {
-        return Ok(Admission::End(JobOutcome::Acknowledge));
+        return Ok(overtaken(document, generation));
     }
     let dead_lettered = document.failure.as_ref().is_some_and(|f| f.error_code == ErrorCode::DeadLettered);
     match document.status {
         Status::Processing => Ok(Admission::Work(Box::new(document))),
         Status::Failed if delivery.redriven && dead_lettered => redrive(documents, ids, delivery).await,
         Status::Ready | Status::Failed | Status::Cancelled => Ok(Admission::Settled(Box::new(document))),
-        Status::Deleting | Status::Deleted => Ok(Admission::End(JobOutcome::Acknowledge)),
+        Status::Deleting => Ok(Admission::End(JobOutcome::Acknowledge)),
+        Status::Deleted => Ok(Admission::Gone(Box::new(document))),
     }
+}
+
+/// A job on another generation than the current one. Its leftovers must not be touched while queries see it, and need
+/// not be while a purge is owed.
+fn overtaken(document: Document, generation: Generation) -> Admission {
+    let published = document.published.is_some_and(|published| published.generation == generation);
+    let owed = document.residue.iter().any(|residue| residue.generation == generation);
+    if published || owed || document.status == Status::Deleting {
+        return Admission::End(JobOutcome::Acknowledge);
+    }
+    Admission::Gone(Box::new(document))
 }
 
 async fn redrive(

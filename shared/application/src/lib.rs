@@ -6,6 +6,7 @@ mod commands;
 mod documents;
 mod job_outcome;
 mod jobs;
+mod leftovers;
 mod projections;
 mod queries;
 mod sagas;

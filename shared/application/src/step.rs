@@ -106,12 +106,17 @@ impl Steps {
 
     /// Claims a step.
     pub(crate) async fn begin(&self, step: StepKey) -> Result<Begun, PortError> {
+        self.begin_noting(step, String::new()).await
+    }
+
+    /// Claims a step, with a note that the first claimant leaves to its successors.
+    pub(crate) async fn begin_noting(&self, step: StepKey, memo: String) -> Result<Begun, PortError> {
         let request = ClaimRequest {
             step,
             owner: self.ids.uuid(),
             lease_ms: self.policy.lease_ms,
             fingerprint: String::new(),
-            memo: String::new(),
+            memo,
             remember_ms: self.policy.remember_ms,
         };
         Ok(match self.ledger.claim(request).await? {

@@ -131,6 +131,9 @@ pub async fn writing_again_replaces_the_whole_blob(fixture: &BlobStoreFixture) {
             BlobUsage { blobs: 1, bytes: length as u64 }
         );
     }
+    let removed = fixture.store.delete_prefix(&BlobPrefix::document(&key)).await.unwrap();
+    assert_eq!(removed, BlobUsage { blobs: 1, bytes: 0 });
+    assert_missing(fixture, &blob).await;
 }
 
 /// Each under its key; none is fine, too.

@@ -149,13 +149,17 @@ impl Story {
     pub fn chunk(&mut self, ids: &dyn IdGenerator, chunks: u32, batch_size: u32) -> Append {
         let generation = self.generation();
         let tokens = u64::from(chunks) * 100;
-        self.apply(ids, Command::RecordChunks { generation, chunks, tokens, batch_size })
+        self.apply(
+            ids,
+            Command::RecordChunks { generation, retry: self.retries(), chunks, tokens, batch_size },
+        )
     }
 
     /// The vectors of one batch.
     pub fn embed(&mut self, ids: &dyn IdGenerator, batch: u32) -> Append {
         let command = Command::RecordEmbeddedBatch {
             generation: self.generation(),
+            retry: self.retries(),
             batch: BatchIndex::new(batch),
             cached: 0,
             model: model("test-model"),
@@ -168,6 +172,7 @@ impl Story {
     pub fn fail(&mut self, ids: &dyn IdGenerator) -> Append {
         let command = Command::FailIngestion {
             generation: self.generation(),
+            retry: self.retries(),
             stage: Stage::Extract,
             error_code: ErrorCode::Corrupt,
             reason: "cross-reference table is missing".into(),
@@ -204,6 +209,10 @@ impl Story {
     /// From upload to ready, in as many appends as steps.
     pub fn ingest(&mut self, ids: &dyn IdGenerator, chunks: u32) -> Vec<Append> {
         vec![self.upload(ids), self.extract(ids), self.chunk(ids, chunks, chunks), self.embed(ids, 0)]
+    }
+
+    fn retries(&self) -> u32 {
+        self.state().retries
     }
 
     fn generation(&self) -> Generation {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
+use std::task::{Poll, Waker};
 
 use millrace_ports::{ErrorKind, PortError};
 
@@ -58,6 +58,8 @@ struct State {
     armed: Vec<(Trigger, Fault)>,
     fired: Vec<Fired>,
     halted: bool,
+    /// Of halted calls: executors of many futures poll only those that were woken.
+    wakers: Vec<Waker>,
 }
 
 /// The plan. Unarmed, it lets every call pass and counts it.
@@ -73,17 +75,25 @@ impl FaultPlan {
     /// Starts counting anew, with these faults, each at the call of that number from 0.
     pub fn arm(&self, faults: &[(usize, Fault)]) {
         let armed = faults.iter().map(|(number, fault)| (Trigger::Number(*number), *fault)).collect();
-        *self.lock() = State { armed, ..State::default() };
+        self.start(armed);
     }
 
     /// Starts counting anew, with a fault at the next call of this name, for example `event_store.append`.
     pub fn arm_next(&self, name: &'static str, fault: Fault) {
-        *self.lock() = State { armed: vec![(Trigger::Name(name), fault)], ..State::default() };
+        self.start(vec![(Trigger::Name(name), fault)]);
+    }
+
+    /// Calls that halt go on halting.
+    fn start(&self, armed: Vec<(Trigger, Fault)>) {
+        let mut state = self.lock();
+        (state.armed, state.calls, state.fired) = (armed, Vec::new(), Vec::new());
     }
 
     /// Lets halted calls go on, once their work is driven again.
     pub fn resume(&self) {
-        self.lock().halted = false;
+        let mut state = self.lock();
+        state.halted = false;
+        state.wakers.drain(..).for_each(Waker::wake);
     }
 
     /// The names of all calls since the plan was armed.
@@ -145,7 +155,15 @@ impl FaultPlan {
 
     async fn halt(&self) {
         self.lock().halted = true;
-        poll_fn(|_| if self.lock().halted { Poll::Pending } else { Poll::Ready(()) }).await;
+        poll_fn(|context| {
+            let mut state = self.lock();
+            if !state.halted {
+                return Poll::Ready(());
+            }
+            state.wakers.push(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Counts a call; the fault that sits at it, if any.

@@ -83,10 +83,9 @@ fn heavy_parsers_and_sqlite_live_in_one_place_each() {
     ];
     for (dependency, home) in homes {
         for (package, names) in dependencies() {
-            assert!(
-                package == home || !names.contains(dependency),
-                "{package} must not depend on {dependency}"
-            );
+            // The benchmark measures alternatives by themselves, SQLite's full-text search among them.
+            let may = package == home || package == "bench";
+            assert!(may || !names.contains(dependency), "{package} must not depend on {dependency}");
         }
     }
 }

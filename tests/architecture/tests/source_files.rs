@@ -49,10 +49,14 @@ fn no_test_is_ignored() {
     assert!(ignoring.is_empty(), "ignored tests in {ignoring:#?}");
 }
 
-/// The production part of a file (before its tests) stays readable in one sitting.
+/// The production part of a file (before its tests) stays readable in one sitting. A port's suite is tests throughout,
+/// one case after the other.
 #[test]
 fn no_file_outgrows_its_reader() {
     let long = |path: &PathBuf| {
+        if path.to_string_lossy().ends_with("_suite.rs") {
+            return None;
+        }
         let text = std::fs::read_to_string(path).unwrap();
         let production = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
         let lines = production.lines().count();

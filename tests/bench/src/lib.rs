@@ -5,6 +5,7 @@ mod bulk_upload;
 mod client;
 mod command_line;
 mod commands;
+mod disk_probe;
 mod document_pdf;
 mod filled_folder;
 mod generated_text;

@@ -54,9 +54,11 @@ impl ProcessorTime {
     }
 }
 
-/// A thread's name, which Linux cuts to 15 bytes.
+/// A thread's name, which Linux cuts to 15 bytes, without the number that tells threads of a pool apart.
 fn name_of(task: &Path) -> Option<String> {
-    Some(std::fs::read_to_string(task.join("comm")).ok()?.trim_end().to_owned())
+    let name = std::fs::read_to_string(task.join("comm")).ok()?;
+    let pool = name.trim_end().trim_end_matches(|character: char| character.is_ascii_digit());
+    Some(pool.trim_end_matches('-').to_owned())
 }
 
 /// Nanoseconds on a processor, the first number of `schedstat`.

@@ -143,8 +143,7 @@ impl World {
     pub async fn relay(&self) -> bool {
         let read = self.journal.read(RELAY, 100).await.expect("the journal can be read");
         let Some((last, _)) = read.last() else { return false };
-        let record =
-            |(position, envelope): &(i64, _)| to_stream_record(envelope, position.unsigned_abs());
+        let record = |(position, envelope): &(i64, _)| to_stream_record(envelope, position.unsigned_abs());
         let mut event = StreamEvent::default();
         event.records = read.iter().map(record).collect();
         let mut work = pin!(millrace_event_relay::handle(&self.publish, through_json(event)));
@@ -225,7 +224,11 @@ impl World {
     }
 
     /// Uploads a text as a client does.
-    pub async fn try_upload(&self, text: &str, idempotency_key: Option<&str>) -> Result<Accepted, AcceptError> {
+    pub async fn try_upload(
+        &self,
+        text: &str,
+        idempotency_key: Option<&str>,
+    ) -> Result<Accepted, AcceptError> {
         self.upload.run(tenant(SAMPLE_TENANT), self.content(text, idempotency_key)).await
     }
 

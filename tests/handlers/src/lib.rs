@@ -12,7 +12,7 @@ mod world;
 
 pub use driving::{Answer, SqsAnswer};
 pub use looking::{Leftovers, event_type};
-pub use samples::{SAMPLE_TENANT, sample, sample_names};
+pub use samples::{SAMPLE_TENANT, SampleDocument, sample, sample_names};
 pub use tiny_embedder::{TINY_MODEL, TinyEmbedder, Trouble};
 pub use tiny_extractor::TinyExtractor;
 pub use word_tokenizer::WordTokenizer;

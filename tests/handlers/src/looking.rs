@@ -9,9 +9,7 @@ use millrace_domain::{
     CollectionName, ContentHash, Document, DocumentKey, EventEnvelope, Generation, QueueName, Version,
     check_document, evolve,
 };
-use millrace_ports::{
-    BlobKey, BlobPrefix, JobQueue, QueueDepth, ReceivedMessage, SearchFilter,
-};
+use millrace_ports::{BlobKey, BlobPrefix, JobQueue, QueueDepth, ReceivedMessage, SearchFilter};
 use millrace_test_support::FaultyJobQueue;
 use serde_json::Value;
 
@@ -72,11 +70,15 @@ impl World {
         ids.sort_unstable();
         ids.dedup();
         assert_eq!(ids.len(), history.len(), "two events have one id");
-        assert_eq!(state.as_ref(), Some(&self.document(key).await), "the state is not the fold of the events");
+        assert_eq!(
+            state.as_ref(),
+            Some(&self.document(key).await),
+            "the state is not the fold of the events"
+        );
     }
 
-    /// The history without what differs from run to run: times, new ids, and which vectors came from the cache. Sorted,
-    /// since batches may be embedded in any order.
+    /// The history without what differs from run to run: times, new ids, attempts, and which vectors came from the cache.
+    /// Sorted, since batches may be embedded in any order.
     pub async fn essence(&self, key: &DocumentKey) -> Vec<String> {
         let essence = |envelope: &EventEnvelope| {
             let mut data = envelope.event.to_data();
@@ -119,17 +121,18 @@ impl World {
         vectors.iter().flatten().count()
     }
 
-    /// How many hits a search for these words has, of this document.
-    pub async fn hits(&self, key: &DocumentKey, words: &str) -> usize {
+    /// How many hits a search for a word has, of this document, whose text holds the word.
+    pub async fn hits(&self, key: &DocumentKey, word: &str) -> usize {
         let request = SearchRequest {
             tenant_id: key.tenant_id.clone(),
             collection: CollectionName::default(),
-            query: words.into(),
+            query: word.into(),
             limit: 100,
             hits_per_document_max: None,
             filter: SearchFilter { documents: vec![key.document_id], ..SearchFilter::default() },
         };
-        self.search.run(request).await.expect("the search works").hits.len()
+        let hits = self.search.run(request).await.expect("the search works").hits;
+        hits.iter().filter(|hit| hit.chunk.text.contains(word)).count()
     }
 
     /// How many messages a queue has.
@@ -143,9 +146,21 @@ impl World {
     }
 }
 
+/// What differs from run to run, or depends on what was cached when a worker died.
+const STRIPPED: [&str; 8] = [
+    "attempts",
+    "cached",
+    "cached_vectors",
+    "job_id",
+    "processing_time_ms",
+    "requested_at",
+    "upload_id",
+    "verified_at",
+];
+
 fn strip(data: &mut Value) {
     let Value::Object(fields) = data else { return };
-    for name in ["cached", "job_id", "processing_time_ms", "requested_at", "upload_id", "verified_at"] {
+    for name in STRIPPED {
         fields.remove(name);
     }
     fields.values_mut().for_each(strip);

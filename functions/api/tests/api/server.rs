@@ -196,17 +196,23 @@ impl Server {
     }
 
     pub(crate) async fn fail(&self, id: &str) {
-        let generation = self.document(id).await.generation;
+        let Document { generation, retries: retry, .. } = self.document(id).await;
         let (error_code, reason) = (ErrorCode::Encrypted, "a password is needed".to_owned());
-        let command =
-            Command::FailIngestion { generation, stage: Stage::Extract, error_code, reason, attempts: 2 };
+        let command = Command::FailIngestion {
+            generation,
+            retry,
+            stage: Stage::Extract,
+            error_code,
+            reason,
+            attempts: 2,
+        };
         self.execute(id, command).await;
     }
 
     /// What the workers do: each text becomes a chunk, three to a batch, all found by words and by meaning.
     pub(crate) async fn ingest(&self, id: &str, media_type: &str, texts: &[&str]) {
         let document = self.document(id).await;
-        let generation = document.generation;
+        let (generation, retry) = (document.generation, document.retries);
         let text_bytes = ByteSize::new(texts.iter().map(|text| text.len() as u64).sum());
         let media_type = media_type.to_owned();
         let extraction = Command::RecordExtraction {
@@ -219,12 +225,12 @@ impl Server {
         self.execute(id, extraction).await;
         let chunks = u32::try_from(texts.len()).unwrap();
         self.store_chunks(id, &document, texts).await;
-        self.execute(id, Command::RecordChunks { generation, chunks, tokens: 9, batch_size: 3 }).await;
+        self.execute(id, Command::RecordChunks { generation, retry, chunks, tokens: 9, batch_size: 3 }).await;
         for batch in 0..chunks.div_ceil(3) {
             let batch = BatchIndex::new(batch);
             let at = self.ports.clock.now();
             let embedded =
-                Command::RecordEmbeddedBatch { generation, batch, cached: 0, model: model(MODEL), at };
+                Command::RecordEmbeddedBatch { generation, retry, batch, cached: 0, model: model(MODEL), at };
             self.execute(id, embedded).await;
         }
     }

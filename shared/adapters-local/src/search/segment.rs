@@ -1,8 +1,8 @@
 //! An immutable piece of the inverted index: for each term the chunks that hold it, for each chunk whose it is.
 //! Several of them lie side by side in a window of slots; which chunks may be seen is not known here.
 //!
-//! Three bytes a posting: a 16-bit slot, counted from the segment's first, and an 8-bit count. Measured against
-//! `Vec<(u32, u16)>` that is half the memory and, at 1,000,000 chunks, two thirds of the time to score a question.
+//! Three bytes a posting: a 16-bit slot, counted from the segment's first, and an 8-bit count, where a 32-bit slot and
+//! a 16-bit count would take six to eight. No further packing: scoring reads postings as they lie.
 
 use std::sync::Arc;
 

@@ -3,18 +3,22 @@
 
 use std::sync::Arc;
 
-use millrace_domain::{BatchIndex, ChunkIndex, Command, Document, ErrorCode, Generation, Job, Stage, Status};
+use millrace_domain::{
+    BatchIndex, ChunkIndex, Command, ContentHash, Document, DocumentKey, ErrorCode, Generation, Job, Stage,
+    Status,
+};
 use millrace_ports::{
     BlobKey, BlobStore, Claim, Embedder, EmbedderError, Embedding, EmbeddingCache, EmbeddingPurpose,
     ErrorKind, IdGenerator, IndexTarget, PortError, SearchIndex, StepKey,
 };
 
-use super::fail_ingestion::{FailIngestion, Fault};
+use super::fail_ingestion::{FailIngestion, Fault, Place};
 use crate::admission::{Admission, admit};
 use crate::chunk_file::ChunkFile;
 use crate::documents::{Context, Documents};
 use crate::job_outcome::JobOutcome;
 use crate::jobs::Jobs;
+use crate::leftovers::{is_wanted, remove_leftovers};
 use crate::step::{Begun, Delivery, StepError, Steps};
 
 /// The parts it works with.
@@ -44,6 +48,14 @@ pub struct EmbedChunks {
 enum Stop {
     Fault(ErrorCode, String),
     Error(StepError),
+}
+
+/// What the work on a batch did.
+struct Embedded {
+    /// Vectors that came from the cache.
+    cached: u32,
+    /// Where the cache has them all.
+    hashes: Vec<ContentHash>,
 }
 
 impl From<PortError> for Stop {
@@ -78,6 +90,10 @@ impl EmbedChunks {
         let document = match admit(&self.documents, &*self.ids, delivery, generation).await? {
             Admission::End(outcome) => return Ok(outcome),
             Admission::Settled(document) => return self.repeat_purges(delivery, &document).await,
+            Admission::Gone(document) => {
+                remove_leftovers(&*self.index, &*self.blobs, &key, &document, generation).await?;
+                return Ok(JobOutcome::Acknowledge);
+            }
             Admission::Work(document) if document.stage < Stage::Embed => {
                 // A retry starts from the chunks: this batch will be sent again by the step before it.
                 return self.repeat_purges(delivery, &document).await;
@@ -93,19 +109,21 @@ impl EmbedChunks {
             Begun::NotNow(outcome) => return Ok(outcome),
         };
         tracing::Span::current().record("attempt", claim.attempt);
-        let place = (generation, Stage::Embed);
+        let place = Place::at(&document, Stage::Embed);
         if self.steps.is_exhausted(&claim) {
             return Ok(self.fail.exhaust(&self.steps, delivery, &claim, place).await);
         }
         let worked = match self.work(delivery, &document, batch).await {
-            Ok(cached) => self.publish(delivery, &claim, &document, batch, cached).await.map_err(Stop::Error),
+            Ok(embedded) => {
+                self.publish(delivery, &claim, &document, batch, &embedded).await.map_err(Stop::Error)
+            }
             Err(stop) => Err(stop),
         };
         Ok(match worked {
             Ok(()) => JobOutcome::Acknowledge,
             Err(Stop::Error(error)) => self.fail.settle(&self.steps, delivery, &claim, error, place).await,
             Err(Stop::Fault(error_code, reason)) => {
-                let fault = Fault { generation, stage: Stage::Embed, error_code, reason };
+                let fault = Fault { place, error_code, reason };
                 match self.fail.run(delivery, &claim, fault).await {
                     Ok(()) => JobOutcome::Acknowledge,
                     Err(error) => self.steps.give_up(&claim, error).await,
@@ -126,13 +144,14 @@ impl EmbedChunks {
         claim: &Claim,
         before: &Document,
         batch: BatchIndex,
-        cached: u32,
+        embedded: &Embedded,
     ) -> Result<(), StepError> {
         let key = delivery.key();
         let command = Command::RecordEmbeddedBatch {
             generation: before.generation,
+            retry: before.retries,
             batch,
-            cached,
+            cached: embedded.cached,
             model: self.embedder.model().id.clone(),
             at: self.documents.now(),
         };
@@ -142,7 +161,7 @@ impl EmbedChunks {
             Err(error) => {
                 let error = StepError::from(error);
                 if matches!(error, StepError::Refused(_)) {
-                    self.withdraw(delivery, before).await;
+                    self.withdraw(&key, before.generation, &embedded.hashes).await;
                 }
                 return Err(error);
             }
@@ -163,16 +182,38 @@ impl EmbedChunks {
     }
 
     /// The document was stopped or deleted while vectors were written. They are invisible; what a purge that ran
-    /// meanwhile could not see is removed here.
-    async fn withdraw(&self, delivery: &Delivery, before: &Document) {
-        let purged = self.index.purge(&delivery.key(), &before.collection, Some(before.generation)).await;
-        if let Err(error) = purged {
+    /// meanwhile could not see is removed here, unless a retry is writing the same again.
+    async fn withdraw(&self, key: &DocumentKey, generation: Generation, hashes: &[ContentHash]) {
+        if let Err(error) = self.remove_unwanted(key, generation, hashes).await {
             tracing::warn!(%error, "leftovers of a stopped generation stay, invisible");
         }
     }
 
-    /// Stores the vectors of one batch. Gives how many came from the cache.
-    async fn work(&self, delivery: &Delivery, document: &Document, batch: BatchIndex) -> Result<u32, Stop> {
+    /// The cached vectors of a deleted document go too; those of one that was merely stopped are there for its retry.
+    async fn remove_unwanted(
+        &self,
+        key: &DocumentKey,
+        generation: Generation,
+        hashes: &[ContentHash],
+    ) -> Result<(), PortError> {
+        let Some(document) = self.documents.load(key).await? else { return Ok(()) };
+        if is_wanted(&document, generation) {
+            return Ok(());
+        }
+        self.index.purge(key, &document.collection, Some(generation)).await?;
+        if document.status.is_gone() {
+            self.cache.remove(&key.tenant_id, hashes).await?;
+        }
+        Ok(())
+    }
+
+    /// Stores the vectors of one batch.
+    async fn work(
+        &self,
+        delivery: &Delivery,
+        document: &Document,
+        batch: BatchIndex,
+    ) -> Result<Embedded, Stop> {
         let key = delivery.key();
         let started = self.documents.now();
         let file = self.chunks(delivery, document, batch).await?;
@@ -203,7 +244,7 @@ impl EmbedChunks {
         self.index.put_vectors(&target, &entries).await?;
         let duration_ms = self.documents.now().millis_since(started);
         tracing::debug!(chunks = entries.len(), cached, duration_ms, "batch embedded");
-        Ok(cached)
+        Ok(Embedded { cached, hashes })
     }
 
     async fn chunks(

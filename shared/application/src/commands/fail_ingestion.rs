@@ -1,7 +1,7 @@
 //! Gives a generation up: appends `IngestionFailed`, completing the claim of the step that failed, and sends the
 //! compensating purge.
 
-use millrace_domain::{Command, ErrorCode, Generation, Stage};
+use millrace_domain::{Command, Document, ErrorCode, Generation, Stage};
 use millrace_ports::Claim;
 
 use crate::documents::{Context, Documents};
@@ -16,11 +16,25 @@ pub struct FailIngestion {
     jobs: Jobs,
 }
 
+/// Where a worker stood: what it was working on, and at which step.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) generation: Generation,
+    pub(crate) retry: u32,
+    pub(crate) stage: Stage,
+}
+
+impl Place {
+    /// A worker that loaded this document, at a step.
+    pub(crate) fn at(document: &Document, stage: Stage) -> Self {
+        Self { generation: document.generation, retry: document.retries, stage }
+    }
+}
+
 /// What failed and why.
 #[derive(Debug, Clone)]
 pub(crate) struct Fault {
-    pub(crate) generation: Generation,
-    pub(crate) stage: Stage,
+    pub(crate) place: Place,
     pub(crate) error_code: ErrorCode,
     pub(crate) reason: String,
 }
@@ -44,11 +58,12 @@ impl FailIngestion {
         let key = delivery.key();
         tracing::warn!(
             document.id = %key.document_id, correlation.id = %delivery.job.trace.correlation_id,
-            stage = %fault.stage, error_code = %fault.error_code, reason = fault.reason, "ingestion failed"
+            stage = %fault.place.stage, error_code = %fault.error_code, reason = fault.reason, "ingestion failed"
         );
         let command = Command::FailIngestion {
-            generation: fault.generation,
-            stage: fault.stage,
+            generation: fault.place.generation,
+            retry: fault.place.retry,
+            stage: fault.place.stage,
             error_code: fault.error_code,
             reason: bounded(fault.reason),
             attempts: claim.attempt,
@@ -67,7 +82,7 @@ impl FailIngestion {
         delivery: &Delivery,
         claim: &Claim,
         error: StepError,
-        (generation, stage): (Generation, Stage),
+        place: Place,
     ) -> JobOutcome {
         let outcome = steps.outcome_of(claim, &error);
         let last = match &outcome {
@@ -79,7 +94,7 @@ impl FailIngestion {
             steps.release(claim, !matches!(outcome, JobOutcome::Postpone { .. })).await;
             return outcome;
         }
-        self.dead_letter(steps, delivery, claim, describe(&error), (generation, stage)).await
+        self.dead_letter(steps, delivery, claim, describe(&error), place).await
     }
 
     /// Ends a step all of whose attempts were spent by workers that died at it, before another one does.
@@ -88,7 +103,7 @@ impl FailIngestion {
         steps: &Steps,
         delivery: &Delivery,
         claim: &Claim,
-        place: (Generation, Stage),
+        place: Place,
     ) -> JobOutcome {
         let reason = format!("every worker ended before the step did, {} times", claim.attempt - 1);
         self.dead_letter(steps, delivery, claim, reason, place).await
@@ -100,10 +115,10 @@ impl FailIngestion {
         delivery: &Delivery,
         claim: &Claim,
         reason: String,
-        (generation, stage): (Generation, Stage),
+        place: Place,
     ) -> JobOutcome {
         let error_code = ErrorCode::DeadLettered;
-        let fault = Fault { generation, stage, error_code, reason: reason.clone() };
+        let fault = Fault { place, error_code, reason: reason.clone() };
         match self.run(delivery, claim, fault).await {
             Ok(()) | Err(StepError::Refused(_)) => JobOutcome::DeadLetter { reason },
             // The failure could not be recorded: the job must come back, or the document would hang.

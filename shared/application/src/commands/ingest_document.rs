@@ -6,16 +6,17 @@ use std::sync::Arc;
 use millrace_chunking::{ChunkingPolicy, DocumentText, chunks};
 use millrace_domain::{ByteSize, Command, Document, DocumentKey, ErrorCode, Generation, Job, Stage};
 use millrace_ports::{
-    BlobKey, BlobPrefix, BlobStore, Claim, ErrorKind, ExtractedText, ExtractionError, ExtractionHints,
-    IdGenerator, IndexTarget, IndexedDocument, PortError, SearchIndex, StepKey, TextExtractor, Tokenizer,
+    BlobKey, BlobStore, Claim, ErrorKind, ExtractedText, ExtractionError, ExtractionHints, IdGenerator,
+    IndexTarget, IndexedDocument, PortError, SearchIndex, StepKey, TextExtractor, Tokenizer,
 };
 
-use super::fail_ingestion::{FailIngestion, Fault};
+use super::fail_ingestion::{FailIngestion, Fault, Place};
 use crate::admission::{Admission, admit};
 use crate::chunk_file::{ChunkFile, StoredChunk};
 use crate::documents::{Context, Documents};
 use crate::job_outcome::JobOutcome;
 use crate::jobs::Jobs;
+use crate::leftovers::{is_wanted, remove_leftovers};
 use crate::step::{Begun, Delivery, StepError, Steps};
 
 /// Chunks that are stored and indexed at a time; bounds memory, whatever the document's size.
@@ -83,6 +84,10 @@ impl IngestDocument {
         let document = match admit(&self.documents, &*self.ids, delivery, generation).await? {
             Admission::End(outcome) => return Ok(outcome),
             Admission::Settled(document) => return self.repeat_follow_on(delivery, &document).await,
+            Admission::Gone(document) => {
+                remove_leftovers(&*self.index, &*self.blobs, &key, &document, generation).await?;
+                return Ok(JobOutcome::Acknowledge);
+            }
             Admission::Work(document) if document.stage >= Stage::Embed => {
                 return self.repeat_follow_on(delivery, &document).await;
             }
@@ -98,16 +103,16 @@ impl IngestDocument {
         };
         tracing::Span::current().record("attempt", claim.attempt);
         if self.steps.is_exhausted(&claim) {
-            let place = (generation, document.stage);
+            let place = Place::at(&document, document.stage);
             return Ok(self.fail.exhaust(&self.steps, delivery, &claim, place).await);
         }
         Ok(match self.work(&key, &document).await {
             Ok(chunked) => self.publish(delivery, &claim, &document, chunked).await,
             Err(Stop::Error(stage, error)) => {
-                self.fail.settle(&self.steps, delivery, &claim, error, (generation, stage)).await
+                self.fail.settle(&self.steps, delivery, &claim, error, Place::at(&document, stage)).await
             }
             Err(Stop::Fault(stage, error_code, reason)) => {
-                let fault = Fault { generation, stage, error_code, reason };
+                let fault = Fault { place: Place::at(&document, stage), error_code, reason };
                 match self.fail.run(delivery, &claim, fault).await {
                     Ok(()) => JobOutcome::Acknowledge,
                     Err(error) => self.steps.give_up(&claim, error).await,
@@ -135,8 +140,13 @@ impl IngestDocument {
         let key = delivery.key();
         let generation = before.generation;
         let batch_size = u32::try_from(self.batch_size).unwrap_or(u32::MAX);
-        let record =
-            Command::RecordChunks { generation, chunks: chunked.chunks, tokens: chunked.tokens, batch_size };
+        let record = Command::RecordChunks {
+            generation,
+            retry: before.retries,
+            chunks: chunked.chunks,
+            tokens: chunked.tokens,
+            batch_size,
+        };
         let commands = chunked.extraction.into_iter().chain([record]).collect();
         let context = Context::of(&delivery.job.trace).completing(claim, "chunked");
         let end = async {
@@ -151,20 +161,25 @@ impl IngestDocument {
             Ok(()) => JobOutcome::Acknowledge,
             Err(error) => {
                 if matches!(error, StepError::Refused(_)) {
-                    self.withdraw(&key, before).await;
+                    self.withdraw(&key, generation).await;
                 }
-                self.fail.settle(&self.steps, delivery, claim, error, (generation, Stage::Chunk)).await
+                self.fail.settle(&self.steps, delivery, claim, error, Place::at(before, Stage::Chunk)).await
             }
         }
     }
 
     /// The document was stopped or deleted while its words were written. They are invisible; what a purge that ran
-    /// meanwhile could not see is removed here.
-    async fn withdraw(&self, key: &DocumentKey, before: &Document) {
-        let gone = self.index.purge(key, &before.collection, Some(before.generation)).await.map(drop);
-        let chunks = self.blobs.delete_prefix(&BlobPrefix::chunks(key, before.generation)).await.map(drop);
-        let text = self.blobs.delete(&BlobKey::text(key, before.generation)).await.map(drop);
-        for error in [gone, chunks, text].into_iter().filter_map(Result::err) {
+    /// meanwhile could not see is removed here, unless a retry is writing the same again.
+    async fn withdraw(&self, key: &DocumentKey, generation: Generation) {
+        let removed = match self.documents.load(key).await {
+            Ok(Some(document)) if is_wanted(&document, generation) => Ok(()),
+            Ok(Some(document)) => {
+                remove_leftovers(&*self.index, &*self.blobs, key, &document, generation).await
+            }
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = removed {
             tracing::warn!(%error, "leftovers of a stopped generation stay, invisible");
         }
     }

@@ -12,6 +12,10 @@ use millrace_ports::{
 use crate::documents::Documents;
 use crate::jobs::Jobs;
 
+/// How long the restarts of a document are counted after the last pause, in milliseconds: a day. Were they forgotten
+/// sooner, the pauses would not grow.
+const RESTARTS_REMEMBER_MS: u64 = 86_400_000;
+
 /// Bounds of one sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SweepPolicy {
@@ -93,7 +97,7 @@ impl Sweep {
             lease_ms: self.policy.stalled_ms,
             fingerprint: String::new(),
             memo: String::new(),
-            remember_ms: 0,
+            remember_ms: RESTARTS_REMEMBER_MS,
         };
         let ClaimOutcome::Claimed(claim) = self.ledger.claim(request).await? else { return Ok(0) };
         let trace =

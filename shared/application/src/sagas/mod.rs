@@ -1,5 +1,6 @@
 //! Sagas whose steps compensate or follow through: their state is the document, their steps are repeatable.
 
+mod found;
 mod purge_document;
 mod purge_generation;
 

@@ -11,6 +11,7 @@ use millrace_ports::{
     SearchIndex, StepKey,
 };
 
+use super::found::Found;
 use crate::chunk_file::ChunkFile;
 use crate::documents::{Context, Documents};
 use crate::job_outcome::JobOutcome;
@@ -52,7 +53,10 @@ impl PurgeDocument {
         if document.status != Status::Deleting {
             return Ok(JobOutcome::Acknowledge);
         }
-        let claim = match self.steps.begin(StepKey::purge_document(&key)).await? {
+        let index = self.index.usage(&key, &document.collection, None).await?;
+        let found = Found::new(index, self.blobs.usage(&BlobPrefix::document(&key)).await?);
+        let begun = self.steps.begin_noting(StepKey::purge_document(&key), found.to_memo()).await?;
+        let claim = match begun {
             Begun::Claimed(claim) => claim,
             Begun::Done => return Ok(JobOutcome::Acknowledge),
             Begun::NotNow(outcome) => return Ok(outcome),
@@ -71,12 +75,14 @@ impl PurgeDocument {
         claim: &Claim,
     ) -> Result<(), StepError> {
         let context = Context::of(trace);
+        let found = Found::from_memo(&claim.memo);
         if document.deletion.as_ref().is_some_and(|deletion| deletion.index.is_none()) {
-            let command = self.purge_index(key, &document).await?;
+            let command = self.purge_index(key, &document, found).await?;
             document = self.documents.execute(key, &context, command).await?.document;
         }
         if document.deletion.as_ref().is_some_and(|deletion| deletion.content.is_none()) {
-            let BlobUsage { blobs, bytes } = self.blobs.delete_prefix(&BlobPrefix::document(key)).await?;
+            let removed = self.blobs.delete_prefix(&BlobPrefix::document(key)).await?;
+            let BlobUsage { blobs, bytes } = found.content(removed);
             let bytes = ByteSize::new(bytes);
             let command = Command::RecordContentPurged { generation: None, blobs, bytes };
             document = self.documents.execute(key, &context, command).await?.document;
@@ -88,12 +94,18 @@ impl PurgeDocument {
         Ok(())
     }
 
-    async fn purge_index(&self, key: &DocumentKey, document: &Document) -> Result<Command, PortError> {
+    async fn purge_index(
+        &self,
+        key: &DocumentKey,
+        document: &Document,
+        found: Found,
+    ) -> Result<Command, PortError> {
         let mut cached_vectors = 0;
         for generation in (1..=document.generation.get()).map(Generation::new) {
             cached_vectors += self.purge_cache(key, generation).await?;
         }
-        let IndexUsage { chunks, vectors } = self.index.purge(key, &document.collection, None).await?;
+        let removed = self.index.purge(key, &document.collection, None).await?;
+        let IndexUsage { chunks, vectors } = found.index(removed);
         Ok(Command::RecordVectorsPurged { generation: None, chunks, vectors, cached_vectors })
     }
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use millrace_domain::{ByteSize, Command, Document, DocumentKey, Generation, Job, Residue, Trace};
 use millrace_ports::{
-    BlobKey, BlobPrefix, BlobStore, BlobUsage, Claim, IndexUsage, PortError, SearchIndex, StepKey,
+    BlobKey, BlobPrefix, BlobStore, BlobUsage, Claim, ErrorKind, IndexUsage, PortError, SearchIndex, StepKey,
 };
 
+use super::found::Found;
 use crate::documents::{Context, Documents};
 use crate::job_outcome::JobOutcome;
 use crate::step::{Begun, Delivery, StepError, Steps};
@@ -60,7 +61,8 @@ impl PurgeGeneration {
         let Some(document) = self.documents.load(key).await? else { return Ok(JobOutcome::Acknowledge) };
         let Some(residue) = owed(&document, generation) else { return Ok(JobOutcome::Acknowledge) };
         let step = StepKey::purge_generation(key, generation, document.retries, residue.content);
-        let claim = match self.steps.begin(step).await? {
+        let found = self.look(key, &document, residue).await?;
+        let claim = match self.steps.begin_noting(step, found.to_memo()).await? {
             Begun::Claimed(claim) => claim,
             Begun::Done => return Ok(JobOutcome::Acknowledge),
             Begun::NotNow(outcome) => return Ok(outcome),
@@ -80,7 +82,9 @@ impl PurgeGeneration {
         claim: &Claim,
     ) -> Result<(), StepError> {
         let generation = residue.generation;
+        let found = Found::from_memo(&claim.memo);
         let removed = self.index.purge(key, &document.collection, Some(generation)).await?;
+        let removed = found.index(removed);
         let left = self.index.usage(key, &document.collection, Some(generation)).await?;
         let mut commands = vec![Command::RecordVectorsPurged {
             generation: Some(generation),
@@ -89,19 +93,44 @@ impl PurgeGeneration {
             cached_vectors: 0,
         }];
         if residue.content {
-            let blobs = self.remove_content(key, residue).await?;
+            let blobs = found.content(self.remove_content(key, residue).await?);
             let (blobs, bytes) = (blobs.blobs, ByteSize::new(blobs.bytes));
             commands.push(Command::RecordContentPurged { generation: Some(generation), blobs, bytes });
         }
         if left != IndexUsage::default() {
             let attempted = format!("purge generation {generation} of {}", key.document_id);
-            return Err(PortError::new(millrace_ports::ErrorKind::Unavailable, attempted).into());
+            return Err(PortError::new(ErrorKind::Unavailable, attempted).into());
         }
         let context = Context::of(trace).completing(claim, "purged");
         if self.documents.execute_all(key, &context, commands).await?.appended.is_empty() {
             self.steps.complete(claim).await?;
         }
         Ok(())
+    }
+
+    /// What there is to remove.
+    async fn look(
+        &self,
+        key: &DocumentKey,
+        document: &Document,
+        residue: Residue,
+    ) -> Result<Found, PortError> {
+        let index = self.index.usage(key, &document.collection, Some(residue.generation)).await?;
+        if !residue.content {
+            return Ok(Found::new(index, BlobUsage::default()));
+        }
+        let mut content = self.blobs.usage(&BlobPrefix::chunks(key, residue.generation)).await?;
+        for blob in [BlobKey::text(key, residue.generation), BlobKey::source(key, residue.upload_id)] {
+            match self.blobs.open(&blob, Some(0..0)).await {
+                Ok((size, _)) => {
+                    content.blobs += 1;
+                    content.bytes += size.get();
+                }
+                Err(error) if error.kind == ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Found::new(index, content))
     }
 
     async fn remove_content(&self, key: &DocumentKey, residue: Residue) -> Result<BlobUsage, PortError> {

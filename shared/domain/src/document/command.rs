@@ -29,6 +29,8 @@ pub enum Command {
     RecordChunks {
         /// Which content.
         generation: Generation,
+        /// Which retry of it the worker was at; a worker of an earlier one is stale.
+        retry: u32,
         /// How many, at least 1.
         chunks: u32,
         /// Tokens together.
@@ -40,6 +42,8 @@ pub enum Command {
     RecordEmbeddedBatch {
         /// Which content.
         generation: Generation,
+        /// Which retry of it the worker was at; a worker of an earlier one is stale.
+        retry: u32,
         /// Which batch.
         batch: BatchIndex,
         /// Vectors that came from the cache.
@@ -53,6 +57,8 @@ pub enum Command {
     FailIngestion {
         /// Which content.
         generation: Generation,
+        /// Which retry of it the worker was at; a worker of an earlier one is stale.
+        retry: u32,
         /// Where.
         stage: Stage,
         /// Why, as a code.

@@ -62,13 +62,16 @@ fn decide_existing(document: &Document, command: Command) -> Decision {
         Command::RecordExtraction { generation, media_type, pages, text_bytes, title } => {
             decide_extraction(document, TextExtracted { generation, media_type, pages, text_bytes, title })
         }
-        Command::RecordChunks { generation, chunks, tokens, batch_size } => {
+        Command::RecordChunks { generation, retry, chunks, tokens, batch_size } => {
+            require_retry(document, generation, retry)?;
             decide_chunks(document, DocumentChunked { generation, chunks, tokens, batch_size })
         }
-        Command::RecordEmbeddedBatch { generation, batch, cached, model, at } => {
+        Command::RecordEmbeddedBatch { generation, retry, batch, cached, model, at } => {
+            require_retry(document, generation, retry)?;
             decide_batch(document, generation, batch, cached, model, at)
         }
-        Command::FailIngestion { generation, stage, error_code, reason, attempts } => {
+        Command::FailIngestion { generation, retry, stage, error_code, reason, attempts } => {
+            require_retry(document, generation, retry)?;
             decide_failure(document, IngestionFailed { generation, stage, error_code, reason, attempts })
         }
         Command::RetryIngestion { job_id } => decide_retry(document, job_id),
@@ -124,6 +127,12 @@ fn decide_replace(document: &Document, content: Content) -> Decision {
 /// The gate of every worker's command: the generation must be the one that is being processed.
 fn require_processing(document: &Document, generation: Generation) -> Result<(), DocumentError> {
     if document.is_processing(generation) { Ok(()) } else { Err(DocumentError::Stale { generation }) }
+}
+
+/// A worker of an earlier retry is stale too: what it wrote was purged before the retry began.
+fn require_retry(document: &Document, generation: Generation, retry: u32) -> Result<(), DocumentError> {
+    let stale = document.generation == generation && document.retries != retry;
+    if stale { Err(DocumentError::Stale { generation }) } else { Ok(()) }
 }
 
 fn decide_extraction(document: &Document, extracted: TextExtracted) -> Decision {

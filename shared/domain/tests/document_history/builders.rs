@@ -48,17 +48,24 @@ pub(crate) fn extract(number: u32) -> Command {
 }
 
 pub(crate) fn chunk(number: u32, chunks: u32) -> Command {
-    Command::RecordChunks {
-        generation: generation(number),
-        chunks,
-        tokens: u64::from(chunks) * 10,
-        batch_size: 2,
-    }
+    chunk_at(number, 0, chunks)
+}
+
+/// Chunks recorded by a worker at a retry.
+pub(crate) fn chunk_at(number: u32, retry: u32, chunks: u32) -> Command {
+    let tokens = u64::from(chunks) * 10;
+    Command::RecordChunks { generation: generation(number), retry, chunks, tokens, batch_size: 2 }
 }
 
 pub(crate) fn embed(number: u32, batch: u32) -> Command {
+    embed_at(number, 0, batch)
+}
+
+/// A batch recorded by a worker at a retry.
+pub(crate) fn embed_at(number: u32, retry: u32, batch: u32) -> Command {
     Command::RecordEmbeddedBatch {
         generation: generation(number),
+        retry,
         batch: BatchIndex::new(batch),
         cached: 0,
         model: model(),
@@ -69,6 +76,7 @@ pub(crate) fn embed(number: u32, batch: u32) -> Command {
 pub(crate) fn fail(number: u32) -> Command {
     Command::FailIngestion {
         generation: generation(number),
+        retry: 0,
         stage: Stage::Embed,
         error_code: ErrorCode::DeadLettered,
         reason: "embedder unavailable".into(),

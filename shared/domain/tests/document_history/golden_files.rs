@@ -25,9 +25,9 @@ fn sample_events() -> Vec<DocumentEvent> {
         Command::CancelIngestion,
         purge_vectors(1),
         retry(),
-        chunk(1, 3),
-        embed(1, 0),
-        embed(1, 1),
+        chunk_at(1, 2, 3),
+        embed_at(1, 2, 0),
+        embed_at(1, 2, 1),
         Command::Classify {
             generation: generation(1),
             label: "invoice".into(),

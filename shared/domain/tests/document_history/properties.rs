@@ -10,8 +10,10 @@ fn any_command() -> impl Strategy<Value = Command> {
         Just(upload()),
         (1..4_u8).prop_map(replace),
         (1..4_u32).prop_map(extract),
-        (1..4_u32, 1..6_u32).prop_map(|(generation, chunks)| chunk(generation, chunks)),
-        (1..4_u32, 0..3_u32).prop_map(|(generation, batch)| embed(generation, batch)),
+        (1..4_u32, 0..3_u32, 1..6_u32)
+            .prop_map(|(generation, retry, chunks)| chunk_at(generation, retry, chunks)),
+        (1..4_u32, 0..3_u32, 0..3_u32)
+            .prop_map(|(generation, retry, batch)| embed_at(generation, retry, batch)),
         (1..4_u32, 0..3_u32).prop_map(|(generation, batch)| embed(generation, batch)),
         (1..4_u32).prop_map(fail),
         Just(retry()),

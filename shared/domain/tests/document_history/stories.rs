@@ -110,8 +110,26 @@ fn a_retry_waits_for_the_purge_and_goes_on_from_the_text() {
     let purged = after(failed.to_vec(), [purge_vectors(1)]);
     let document = given(purged).when(retry()).then(&["ingestion_retried"]);
     assert_eq!((document.stage, document.embedded_chunks), (Stage::Chunk, 0));
-    let commands = after(failed.to_vec(), [purge_vectors(1), retry(), chunk(1, 3), embed(1, 0)]);
-    given(commands).when(embed(1, 1)).then(&["chunks_embedded", "ingestion_completed"]);
+    let commands = after(failed.to_vec(), [purge_vectors(1), retry(), chunk_at(1, 1, 3), embed_at(1, 1, 0)]);
+    given(commands).when(embed_at(1, 1, 1)).then(&["chunks_embedded", "ingestion_completed"]);
+}
+
+#[test]
+fn a_worker_of_the_attempt_before_a_retry_is_stale() {
+    let retried = [
+        upload(),
+        extract(1),
+        chunk(1, 3),
+        embed(1, 0),
+        fail(1),
+        purge_vectors(1),
+        retry(),
+        chunk_at(1, 1, 3),
+    ];
+    for late in [embed(1, 1), chunk(1, 3), fail(1)] {
+        let refused = given(retried.clone()).when(late).then_refused();
+        assert_eq!(refused, DocumentError::Stale { generation: generation(1) });
+    }
 }
 
 #[test]

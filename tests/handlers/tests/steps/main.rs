@@ -4,5 +4,11 @@
 
 mod prose;
 
+mod chunk_worker_samples;
+mod embed_worker_samples;
+mod event_relay_samples;
+mod projector_samples;
+mod sweeper_samples;
+
 mod crash_at_every_call;
 mod stopped_in_flight;
