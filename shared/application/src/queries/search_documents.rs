@@ -1,6 +1,6 @@
 //! Search: candidates by words and by meaning, filtered by what is published, fused, and cut to what was asked for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use millrace_domain::{CollectionName, DocumentId, DocumentKey, Generation, Publication, TenantId};
@@ -19,6 +19,9 @@ const QUERY_BYTES_MAX: usize = 8_192;
 const CANDIDATES_PER_HIT: usize = 3;
 /// Fewest and most candidates of each kind of evidence. Fewer would narrow the normalisation of a short answer.
 const CANDIDATES: std::ops::RangeInclusive<usize> = 100..=300;
+
+/// How often candidates are gathered when a switch of generations falls between them and the look at the heads.
+const GATHERINGS_MAX: usize = 4;
 
 /// What is searched for.
 #[derive(Debug, Clone, PartialEq)]
@@ -123,17 +126,31 @@ impl SearchDocuments {
             filter: request.filter.clone(),
             candidates: (request.limit * CANDIDATES_PER_HIT).clamp(*CANDIDATES.start(), *CANDIDATES.end()),
         };
-        let gathered = self.index.search(&query).await?;
-        let candidates = self.published_only(&request.tenant_id, gathered).await?;
+        let candidates = self.gather(&query).await?;
         Ok(SearchAnswer { hits: rank(candidates, &request), by_meaning })
     }
 
-    /// The filter of guarantee G5, on the heads that are written with the history itself.
+    /// Candidates of published generations. A document whose generation was switched between the index's answer and the
+    /// look at its head would be in neither; so the index is asked again.
+    async fn gather(&self, query: &SearchQuery) -> Result<Vec<Candidate>, PortError> {
+        for _ in 1..GATHERINGS_MAX {
+            let gathered = self.index.search(query).await?;
+            let (visible, switched) = self.published_only(&query.tenant_id, gathered).await?;
+            if !switched {
+                return Ok(visible);
+            }
+        }
+        let gathered = self.index.search(query).await?;
+        Ok(self.published_only(&query.tenant_id, gathered).await?.0)
+    }
+
+    /// The filter of guarantee G5, on the heads that are written with the history itself. Says also whether a document
+    /// had candidates only of another generation than the one it publishes.
     async fn published_only(
         &self,
         tenant_id: &TenantId,
         candidates: Vec<Candidate>,
-    ) -> Result<Vec<Candidate>, PortError> {
+    ) -> Result<(Vec<Candidate>, bool), PortError> {
         let mut ids: Vec<DocumentId> = candidates.iter().map(|candidate| candidate.document_id).collect();
         ids.sort_unstable();
         ids.dedup();
@@ -153,7 +170,10 @@ impl SearchDocuments {
             candidate.similarity = candidate.similarity.filter(|_| publication.vectors);
             Some(candidate)
         };
-        Ok(candidates.into_iter().filter_map(visible).collect())
+        let visible: Vec<Candidate> = candidates.into_iter().filter_map(visible).collect();
+        let found: HashSet<DocumentId> = visible.iter().map(|candidate| candidate.document_id).collect();
+        let switched = published.keys().any(|id| !found.contains(id));
+        Ok((visible, switched))
     }
 }
 
