@@ -58,6 +58,8 @@ struct State {
     armed: Vec<(Trigger, Fault)>,
     fired: Vec<Fired>,
     halted: bool,
+    /// How often a call has halted.
+    halts: u64,
     /// Of halted calls: executors of many futures poll only those that were woken.
     wakers: Vec<Waker>,
 }
@@ -109,9 +111,11 @@ impl FaultPlan {
     /// Drives some work until it is done or one of its calls halts. Then the work can be dropped, as if its process had
     /// died, or, after `resume`, be driven on, as if it had stood still.
     pub async fn until_halt<F: Future + ?Sized>(&self, mut work: Pin<&mut F>) -> Option<F::Output> {
+        // Other work may stand still meanwhile, and this one wait for something else.
+        let halts = self.lock().halts;
         poll_fn(|context| match work.as_mut().poll(context) {
             Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending if self.lock().halted => Poll::Ready(None),
+            Poll::Pending if self.lock().halts > halts => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         })
         .await
@@ -154,7 +158,11 @@ impl FaultPlan {
     }
 
     async fn halt(&self) {
-        self.lock().halted = true;
+        {
+            let mut state = self.lock();
+            state.halted = true;
+            state.halts += 1;
+        }
         poll_fn(|context| {
             let mut state = self.lock();
             if !state.halted {

@@ -10,5 +10,13 @@ mod event_relay_samples;
 mod projector_samples;
 mod sweeper_samples;
 
+mod collection_model;
 mod crash_at_every_call;
+mod dead_letters;
+mod duplicates;
+mod embedding_cache;
+mod idempotency;
+mod lost_leases;
+mod lost_messages;
 mod stopped_in_flight;
+mod waiting;

@@ -1,0 +1,67 @@
+//! What was embedded once is not paid for again: by a copy, a retry, or a new generation of which little changed. Tenants
+//! do not share.
+
+use handlers::World;
+use millrace_domain::{DocumentEvent, DocumentKey, Generation, Status};
+use millrace_test_support::builders::{tenant, trace};
+
+use crate::prose::prose;
+
+/// Vectors from the cache, according to the history.
+async fn cached(world: &World, key: &DocumentKey) -> u32 {
+    let history = world.history(key).await;
+    let cached = |event: &DocumentEvent| match event {
+        DocumentEvent::ChunksEmbedded(embedded) => embedded.cached,
+        _ => 0,
+    };
+    history.iter().map(|envelope| cached(&envelope.event)).sum()
+}
+
+#[tokio::test]
+async fn a_second_document_with_the_same_text_embeds_nothing() {
+    let world = World::new().await;
+    let first = world.ready(&prose("ferry", 9)).await;
+    let paid = world.embedder.passages();
+    let second = world.ready(&prose("ferry", 9)).await;
+    assert_eq!(world.embedder.passages(), paid);
+    assert_eq!(cached(&world, &first).await, 0);
+    assert_eq!(cached(&world, &second).await as usize, paid);
+    assert_eq!(world.stored(&second, None).await.vectors as usize, paid);
+}
+
+#[tokio::test]
+async fn another_tenant_pays_for_itself() {
+    let world = World::new().await;
+    world.ready(&prose("ferry", 9)).await;
+    let paid = world.embedder.passages();
+    let content = world.content(&prose("ferry", 9), None);
+    world.upload.run(tenant("other"), content).await.unwrap();
+    world.settle().await;
+    assert_eq!(world.embedder.passages(), 2 * paid);
+}
+
+#[tokio::test]
+async fn a_new_generation_pays_for_what_changed() {
+    let world = World::new().await;
+    let text = prose("ferry", 12);
+    let key = world.ready(&text).await;
+    let paid = world.embedder.passages();
+    world.replace(&key, &format!("{text}\n\n{}", prose("lighthouse", 2))).await;
+    world.settle().await;
+    let document = world.document(&key).await;
+    assert_eq!((document.status, document.generation), (Status::Ready, Generation::new(2)));
+    let chunks = document.embedded_chunks as usize;
+    let changed = world.embedder.passages() - paid;
+    assert!(changed > 0 && changed < chunks, "{changed} of {chunks} chunks were embedded anew");
+}
+
+#[tokio::test]
+async fn deletion_forgets_the_vectors_of_the_text() {
+    let world = World::new().await;
+    let key = world.ready(&prose("ferry", 9)).await;
+    let hashes = world.chunk_hashes(&key, Generation::FIRST).await;
+    assert_eq!(world.cached(&key, &hashes).await, hashes.len());
+    world.delete.run(&key, None, &trace(&*world.ids)).await.unwrap();
+    world.settle().await;
+    assert_eq!(world.cached(&key, &hashes).await, 0);
+}
