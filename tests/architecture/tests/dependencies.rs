@@ -1,5 +1,7 @@
 //! Dependencies point inwards: domain <- ports <- application; adapters implement ports; functions and cli compose.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails a test")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
