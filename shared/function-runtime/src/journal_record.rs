@@ -56,3 +56,62 @@ pub fn to_stream_record(envelope: &EventEnvelope, position: u64) -> EventRecord 
     record.change = change;
     record
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STORED: &str = include_str!("../../../events/stored/uploaded/v1.json");
+
+    fn envelope() -> EventEnvelope {
+        serde_json::from_str(STORED).unwrap()
+    }
+
+    /// The record that Lambda would deliver.
+    fn delivered(record: &EventRecord) -> EventRecord {
+        serde_json::from_value(serde_json::to_value(record).unwrap()).unwrap()
+    }
+
+    fn with_envelope(value: Option<AttributeValue>) -> EventRecord {
+        let mut record = to_stream_record(&envelope(), 7);
+        let mut image = record.change.new_image.into_inner();
+        image.remove(ENVELOPE);
+        image.extend(value.map(|value| (ENVELOPE.to_owned(), value)));
+        record.change.new_image = Item::from(image);
+        record
+    }
+
+    #[test]
+    fn an_event_survives_the_shape_of_the_record() {
+        let record = delivered(&to_stream_record(&envelope(), 7));
+        assert_eq!(envelope_of_record(&record).unwrap(), Some(envelope()));
+        assert_eq!(record.change.sequence_number.as_deref(), Some("7"));
+        let text = |name: &str| record.change.keys.get(name).cloned();
+        let partition = "default#01900000-0000-7000-8000-000000000002".to_owned();
+        assert_eq!(text("pk"), Some(AttributeValue::S(partition)));
+        assert_eq!(text("sk"), Some(AttributeValue::N("1".into())));
+    }
+
+    #[test]
+    fn only_what_was_inserted_is_a_new_event() {
+        for name in ["MODIFY", "REMOVE", "insert", ""] {
+            let mut record = to_stream_record(&envelope(), 7);
+            record.event_name = name.into();
+            assert_eq!(envelope_of_record(&record).unwrap(), None, "{name:?}");
+        }
+        assert_eq!(envelope_of_record(&with_envelope(None)).unwrap(), None, "a head or a snapshot");
+    }
+
+    #[test]
+    fn an_event_that_cannot_be_read_is_not_passed_over() {
+        let unread = |value| envelope_of_record(&delivered(&with_envelope(Some(value)))).unwrap_err();
+        assert!(matches!(unread(AttributeValue::N("1".into())), UnreadableRecord::NotText));
+        assert!(matches!(unread(AttributeValue::Null(true)), UnreadableRecord::NotText));
+        for text in ["", "{}", r#"{"specversion":"1.0"#] {
+            assert!(
+                matches!(unread(AttributeValue::S(text.into())), UnreadableRecord::NotEvent(_)),
+                "{text}"
+            );
+        }
+    }
+}

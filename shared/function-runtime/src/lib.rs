@@ -7,6 +7,8 @@
 mod bus_event;
 mod job_message;
 mod journal_record;
+#[cfg(test)]
+mod recording_queue;
 mod sqs_batch;
 mod sqs_message;
 

@@ -118,3 +118,120 @@ async fn send_again(
     };
     jobs.send(queue, vec![again]).await.into_iter().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::recording_queue::{RecordingQueue, Steered, event_of};
+
+    /// The outcome that a body asks for.
+    fn outcome(body: &str) -> JobOutcome {
+        match body {
+            "postpone" => JobOutcome::Postpone { delay_ms: 7_000 },
+            "postpone for ever" => JobOutcome::Postpone { delay_ms: u64::MAX },
+            "retry" => JobOutcome::Retry { delay_ms: 5_000, reason: "embedder away".into() },
+            "dead" => JobOutcome::DeadLetter { reason: "no such document".into() },
+            "panic" => panic!("the test asked for it"),
+            _ => JobOutcome::Acknowledge,
+        }
+    }
+
+    async fn run(queue: &RecordingQueue, bodies: &[&str]) -> serde_json::Value {
+        let handle = |message: ReceivedMessage| async move { outcome(&message.body) };
+        let response = run_batch(event_of(bodies), QueueName::Ingest, queue, 4, handle).await;
+        serde_json::to_value(response).unwrap()
+    }
+
+    fn failures(ids: &[&str]) -> serde_json::Value {
+        let items: Vec<_> = ids.iter().map(|id| serde_json::json!({ "itemIdentifier": id })).collect();
+        serde_json::json!({ "batchItemFailures": items })
+    }
+
+    #[tokio::test]
+    async fn only_what_must_come_again_is_reported() {
+        let queue = RecordingQueue::default();
+        let response = run(&queue, &["ok", "retry", "postpone", "dead", "retry"]).await;
+        assert_eq!(response, failures(&["m-2", "m-5"]));
+        assert_eq!(run(&queue, &["ok"]).await, failures(&[]));
+        assert_eq!(run(&queue, &[]).await, failures(&[]));
+    }
+
+    #[tokio::test]
+    async fn a_retry_is_hidden_for_its_delay() {
+        let queue = RecordingQueue::default();
+        run(&queue, &["retry"]).await;
+        assert_eq!(queue.steered(), [Steered::Hidden { receipt: "r-1".into(), delay_ms: 5_000 }]);
+    }
+
+    #[tokio::test]
+    async fn a_postponed_message_is_sent_anew_as_it_was_within_the_bounds_of_the_queue() {
+        let queue = RecordingQueue::default();
+        run(&queue, &["postpone", "postpone for ever"]).await;
+        let sent = |body: &str, delay_ms| {
+            Steered::Sent(OutgoingMessage {
+                body: body.into(),
+                group: Some("acme".into()),
+                delay_ms,
+                attributes: [("traceparent".to_owned(), "00-1-2-01".to_owned())].into(),
+            })
+        };
+        assert_eq!(queue.steered(), [sent("postpone", 7_000), sent("postpone for ever", DELAY_MS_MAX)]);
+    }
+
+    #[tokio::test]
+    async fn a_dead_letter_carries_its_reason() {
+        let queue = RecordingQueue::default();
+        run(&queue, &["dead"]).await;
+        let reason = "no such document".into();
+        assert_eq!(queue.steered(), [Steered::DeadLettered { message_id: "m-1".into(), reason }]);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_steered_comes_again_rather_than_being_lost() {
+        let queue = RecordingQueue { refuses: true, ..RecordingQueue::default() };
+        let response = run(&queue, &["ok", "retry", "postpone", "dead"]).await;
+        assert_eq!(response, failures(&["m-2", "m-3", "m-4"]));
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_panics_harms_only_its_message() {
+        let queue = RecordingQueue::default();
+        let response = run(&queue, &["ok", "panic", "postpone"]).await;
+        assert_eq!(response, failures(&["m-2"]));
+        let hidden = Steered::Hidden { receipt: "r-2".into(), delay_ms: PANIC_WAIT_MS };
+        assert!(queue.steered().contains(&hidden), "{:?}", queue.steered());
+    }
+
+    #[tokio::test]
+    async fn a_record_without_a_body_is_reported_and_not_handled() {
+        let queue = RecordingQueue::default();
+        let mut event = event_of(&["ok", "ok"]);
+        event.records[0].body = None;
+        let handled = AtomicUsize::new(0);
+        let handle = |_| async {
+            handled.fetch_add(1, Ordering::SeqCst);
+            JobOutcome::Acknowledge
+        };
+        let response = run_batch(event, QueueName::Ingest, &queue, 1, handle).await;
+        assert_eq!(serde_json::to_value(response).unwrap(), failures(&["m-1"]));
+        assert_eq!(handled.into_inner(), 1);
+    }
+
+    #[tokio::test]
+    async fn no_more_run_at_once_than_permitted() {
+        for concurrency in [0, 1, 3] {
+            let (queue, running, most) =
+                (RecordingQueue::default(), AtomicUsize::new(0), AtomicUsize::new(0));
+            let handle = |_| async {
+                most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                tokio::task::yield_now().await;
+                running.fetch_sub(1, Ordering::SeqCst);
+                JobOutcome::Acknowledge
+            };
+            run_batch(event_of(&["ok"; 9]), QueueName::Ingest, &queue, concurrency, handle).await;
+            assert_eq!(most.into_inner(), concurrency.max(1));
+        }
+    }
+}

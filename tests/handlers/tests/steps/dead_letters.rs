@@ -72,7 +72,8 @@ async fn a_duplicate_of_a_dead_letter_that_nobody_redrove_retries_nothing() {
     let body = world.dead_letters(QueueName::Embed).await.remove(0).body;
     world.settle().await;
     let before = world.history(&key).await;
-    let sent = world.behind.queue.send(QueueName::Embed, vec![OutgoingMessage { body, ..Default::default() }]);
+    let sent =
+        world.behind.queue.send(QueueName::Embed, vec![OutgoingMessage { body, ..Default::default() }]);
     sent.await.into_iter().collect::<Result<Vec<_>, _>>().unwrap();
     world.settle().await;
     assert_eq!(world.history(&key).await, before);

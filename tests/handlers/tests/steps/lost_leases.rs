@@ -129,7 +129,11 @@ async fn a_worker_of_an_earlier_try_does_not_harm_the_retry() {
             let document = world.document(&key).await;
             assert_eq!((document.status, document.retries), (Status::Ready, 1), "{halted} {ends_first}");
             let (stored, chunks) = (world.stored(&key, None).await, u64::from(document.embedded_chunks));
-            assert_eq!((stored.chunks, stored.vectors), (chunks, chunks), "{halted}, ends first: {ends_first}");
+            assert_eq!(
+                (stored.chunks, stored.vectors),
+                (chunks, chunks),
+                "{halted}, ends first: {ends_first}"
+            );
             assert!(world.hits(&key, "ferry").await > 0, "{halted} {ends_first}");
         }
     }

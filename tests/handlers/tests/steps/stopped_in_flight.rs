@@ -160,11 +160,18 @@ stopped!(an_overtaken_worker_that_died_leaves_nothing, Replace, Died);
 stopped!(a_worker_on_a_deleted_document_that_goes_on_leaves_nothing, Delete, GoesOn);
 stopped!(a_worker_on_a_deleted_document_that_died_leaves_nothing, Delete, Died);
 
-#[tokio::test]
-async fn a_worker_that_goes_on_and_then_dies_leaves_nothing() {
-    for calls in 0..4 {
-        for stop in [Stop::Cancel, Stop::Replace, Stop::Delete] {
-            stop_at_every_call(stop, Worker::DiesAfter(calls)).await;
+/// The worst of both: it writes on and dies before it learns.
+macro_rules! stopped_and_died {
+    ($name:ident, $stop:ident) => {
+        #[tokio::test]
+        async fn $name() {
+            for calls in 0..4 {
+                stop_at_every_call(Stop::$stop, Worker::DiesAfter(calls)).await;
+            }
         }
-    }
+    };
 }
+
+stopped_and_died!(a_cancelled_worker_that_goes_on_and_then_dies_leaves_nothing, Cancel);
+stopped_and_died!(an_overtaken_worker_that_goes_on_and_then_dies_leaves_nothing, Replace);
+stopped_and_died!(a_worker_on_a_deleted_document_that_goes_on_and_then_dies_leaves_nothing, Delete);
