@@ -19,12 +19,16 @@ pub(crate) enum Steered {
 
 #[derive(Debug, Default)]
 pub(crate) struct RecordingQueue {
-    /// Whether every call fails.
-    pub(crate) refuses: bool,
+    refuses: bool,
     steered: Mutex<Vec<Steered>>,
 }
 
 impl RecordingQueue {
+    /// A queue whose every call fails.
+    pub(crate) fn refusing() -> Self {
+        Self { refuses: true, ..Self::default() }
+    }
+
     pub(crate) fn steered(&self) -> Vec<Steered> {
         self.steered.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

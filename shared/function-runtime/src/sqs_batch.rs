@@ -190,7 +190,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_cannot_be_steered_comes_again_rather_than_being_lost() {
-        let queue = RecordingQueue { refuses: true, ..RecordingQueue::default() };
+        let queue = RecordingQueue::refusing();
         let response = run(&queue, &["ok", "retry", "postpone", "dead"]).await;
         assert_eq!(response, failures(&["m-2", "m-3", "m-4"]));
     }
