@@ -80,7 +80,8 @@ pub struct QueueDepth {
 
 /// Sends messages and steers those in flight.
 ///
-/// An implementer promises: after `Ok` a message survives a crash and is delivered at least once; the answer of `send`
+/// An implementer promises: after `Ok` a message survives the death of the process and is delivered at least once (what a power
+/// cut takes back on one machine, the sweeper sends again, since jobs follow from the history); the answer of `send`
 /// has one entry per message in the same order, and a failed entry sent nothing; a message beyond a bound is `Invalid`;
 /// steering with a receipt that is no longer good changes nothing and is `NotFound`.
 #[async_trait]
