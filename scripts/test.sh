@@ -3,6 +3,8 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
+scripts/test-tools.sh || exit 1
+
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 

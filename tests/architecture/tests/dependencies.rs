@@ -40,6 +40,7 @@ fn inner_crates_know_only_what_is_further_in() {
         ("millrace-extraction", vec!["millrace-domain", "millrace-ports"]),
         ("millrace-embedding", vec!["millrace-domain", "millrace-ports"]),
         ("millrace-application", vec!["millrace-chunking", "millrace-domain", "millrace-ports"]),
+        ("millrace-adapters-aws", vec!["millrace-domain", "millrace-ports"]),
         ("millrace-adapters-local", vec!["millrace-domain", "millrace-ports"]),
     ];
     for (package, may) in allowed {
