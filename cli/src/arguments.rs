@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use serde_json::{Map, Value};
 
-use crate::client::ServerUrl;
+use crate::client::{DeadLetterFilter, ServerUrl};
 use crate::commands::keys::KeysArguments;
 use crate::exit_code::EXIT_CODES_HELP;
 use crate::serve::ServeArguments;
@@ -80,6 +80,10 @@ pub(crate) enum Command {
     Content(ContentArguments),
     /// Count documents, chunks and bytes by collection.
     Stats,
+    /// Show how many messages each queue has, and how old they are.
+    Queues,
+    /// List messages that were given up, by why; with `redrive`, put them back to work.
+    DeadLetters(DeadLettersArguments),
 }
 
 #[derive(Debug, Args)]
@@ -247,6 +251,77 @@ pub(crate) struct ContentArguments {
     pub(crate) chunks: bool,
 }
 
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct DeadLettersArguments {
+    #[command(subcommand)]
+    pub(crate) action: Option<DeadLettersAction>,
+    #[command(flatten)]
+    pub(crate) list: DeadLetterListArguments,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeadLettersAction {
+    /// Put dead letters back to work: a document that failed with one is tried again and goes on from what is there.
+    Redrive(RedriveArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeadLetterListArguments {
+    #[command(flatten)]
+    pub(crate) filter: DeadLetterFilterArguments,
+    /// Dead letters on a page.
+    #[arg(long, short = 'n', default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=500), value_name = "N")]
+    pub(crate) limit: u16,
+    /// Where the page begins, as the page before said.
+    #[arg(long)]
+    pub(crate) cursor: Option<String>,
+}
+
+/// Which dead letters; all that is given must agree.
+#[derive(Debug, Default, Args)]
+pub(crate) struct DeadLetterFilterArguments {
+    /// Only those with this error code.
+    #[arg(long, value_name = "CODE")]
+    pub(crate) error_code: Option<String>,
+    /// Only those with this text in their reason.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// Only those about this document.
+    #[arg(long, short, value_name = "DOCUMENT_ID", value_parser = document_id)]
+    pub(crate) document: Option<String>,
+    /// Only those of this queue: ingest, embed, purge, projector, ...
+    #[arg(long, value_name = "QUEUE")]
+    pub(crate) queue: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("selection").required(true).multiple(true)
+    .args(["messages", "error_code", "reason", "document", "queue", "all"]))]
+pub(crate) struct RedriveArguments {
+    /// These messages, as the list names them.
+    #[arg(value_name = "MESSAGE_ID", conflicts_with_all = ["error_code", "reason", "document", "queue", "all"])]
+    pub(crate) messages: Vec<String>,
+    #[command(flatten)]
+    pub(crate) filter: DeadLetterFilterArguments,
+    /// All there are.
+    #[arg(long, conflicts_with_all = ["error_code", "reason", "document", "queue"])]
+    pub(crate) all: bool,
+    /// Only show which it would be.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Deliver at most so many messages of each queue in a second.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=500), value_name = "N")]
+    pub(crate) rate: Option<u32>,
+}
+
+impl From<DeadLetterFilterArguments> for DeadLetterFilter {
+    fn from(arguments: DeadLetterFilterArguments) -> Self {
+        let DeadLetterFilterArguments { error_code, reason, document, queue } = arguments;
+        Self { queue, error_code, reason, document_id: document }
+    }
+}
+
 /// One `key=value` of metadata.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct MetadataPair {
@@ -348,6 +423,12 @@ mod tests {
             "millrace list --status finished",
             "millrace stats --url nowhere",
             "millrace delete",
+            "millrace dead-letters redrive",
+            "millrace dead-letters redrive --dry-run",
+            "millrace dead-letters redrive 7 --all",
+            "millrace dead-letters redrive --all --error-code malformed",
+            "millrace dead-letters redrive --all --rate 0",
+            "millrace dead-letters --document report.pdf",
         ] {
             let error = parse(line).expect_err(line);
             assert_eq!(error.exit_code(), 2, "{line}");
@@ -355,6 +436,24 @@ mod tests {
         assert!(parse(&format!("millrace delete {ID} --timeout 5s")).is_err());
         assert!(parse(&format!("millrace upload a --replace {ID} -c legal")).is_err());
         assert!(parse(&format!("millrace upload a --replace {ID}")).is_ok());
+    }
+
+    #[test]
+    fn dead_letters_are_listed_unless_they_are_to_be_redriven() {
+        let Command::DeadLetters(list) =
+            parse("millrace dead-letters --error-code malformed").unwrap().command
+        else {
+            panic!("not dead letters")
+        };
+        assert!(list.action.is_none());
+        assert_eq!(list.list.filter.error_code.as_deref(), Some("malformed"));
+        for line in ["redrive 7 8 --dry-run", "redrive --queue embed --reason away", "redrive --all --rate 5"]
+        {
+            let parsed = parse(&format!("millrace dead-letters {line}")).unwrap().command;
+            let Command::DeadLetters(DeadLettersArguments { action: Some(_), .. }) = parsed else {
+                panic!("{line} is no redrive")
+            };
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub(crate) enum ExitCode {
     SomeFailed,
     /// The server was not reached, or said that it is unavailable for longer than we retry.
     Unreachable,
-    /// No such document, or it was deleted.
+    /// No such document or dead letter, or it was deleted.
     NotFound,
     /// The server refused the request: its 4xx.
     Refused,
@@ -34,7 +34,7 @@ Exit codes:
     2  the command line could not be understood
     3  some documents failed, were cancelled or could not be read
     4  the server could not be reached or is unavailable
-    5  no such document, or it was deleted
+    5  no such document or dead letter, or it was deleted
     6  the server refused the request
     7  --timeout passed before everything settled
   130  interrupted";

@@ -70,6 +70,8 @@ async fn run_client(options: ClientOptions, command: Command, console: &Console)
         Command::Timeline(timeline) => commands::timeline::run(&session, timeline).await,
         Command::Content(content) => commands::content::run(&session, content).await,
         Command::Stats => commands::stats::run(&session).await,
+        Command::Queues => commands::queues::run(&session).await,
+        Command::DeadLetters(letters) => commands::dead_letters::run(&session, letters).await,
         Command::Serve(_) | Command::Keys(_) => unreachable!("dispatched without a session"),
     }
 }

@@ -18,8 +18,8 @@ use super::server_url::percent_encoded;
 use super::transport::{Call, Transport};
 use super::{ClientError, FileContent, ServerUrl};
 
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+pub(super) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const X_FILENAME: HeaderName = HeaderName::from_static("x-filename");
 const X_METADATA: HeaderName = HeaderName::from_static("x-metadata");
 
@@ -37,7 +37,7 @@ pub(crate) struct ClientSettings {
 /// The API of one server.
 #[derive(Debug)]
 pub(crate) struct Client {
-    transport: Transport,
+    pub(super) transport: Transport,
 }
 
 /// Where an upload goes.
@@ -144,7 +144,11 @@ impl Client {
         };
         call.headers = upload_headers(&upload);
         call.content = Content::File(upload.content);
-        let response = self.answer_to(&call).await?;
+        self.accepted(self.answer_to(&call).await?).await
+    }
+
+    /// Reads the answer to an accepted content.
+    pub(super) async fn accepted(&self, response: Response<Incoming>) -> Result<Accepted, ClientError> {
         let replayed = flag(response.headers(), &IDEMPOTENCY_REPLAYED);
         let answered_at = date(response.headers());
         let text = self.text(response).await?;
@@ -290,7 +294,7 @@ impl Client {
 
     /// The answer of a call that succeeded. A conflict that passes by itself, such as the same upload under way or
     /// leftovers still being purged, is waited out.
-    async fn answer_to(&self, call: &Call) -> Result<Response<Incoming>, ClientError> {
+    pub(super) async fn answer_to(&self, call: &Call) -> Result<Response<Incoming>, ClientError> {
         let mut conflicts = 0;
         loop {
             let response = self.transport.send(call).await?;
@@ -304,12 +308,12 @@ impl Client {
         }
     }
 
-    async fn text(&self, response: Response<Incoming>) -> Result<String, ClientError> {
+    pub(super) async fn text(&self, response: Response<Incoming>) -> Result<String, ClientError> {
         let body = self.transport.read(response).await?;
         Ok(String::from_utf8_lossy(&body).into_owned())
     }
 
-    fn address(&self, segments: &[&str], query: &[(&str, Option<String>)]) -> String {
+    pub(super) fn address(&self, segments: &[&str], query: &[(&str, Option<String>)]) -> String {
         self.transport.server().address(segments, query)
     }
 
@@ -360,7 +364,7 @@ fn is_passing_conflict(error: &ClientError) -> bool {
     error.problem().is_some_and(|problem| problem.status == 409 && problem.retryable == Some(true))
 }
 
-fn flag(headers: &HeaderMap, name: &HeaderName) -> Option<bool> {
+pub(super) fn flag(headers: &HeaderMap, name: &HeaderName) -> Option<bool> {
     headers.get(name)?.to_str().ok()?.trim().parse().ok()
 }
 
@@ -368,7 +372,7 @@ fn date(headers: &HeaderMap) -> Option<DateTime<Utc>> {
     Some(DateTime::parse_from_rfc2822(headers.get(DATE)?.to_str().ok()?).ok()?.to_utc())
 }
 
-fn read_json<T: DeserializeOwned>(text: &str, what: &str) -> Result<T, ClientError> {
+pub(super) fn read_json<T: DeserializeOwned>(text: &str, what: &str) -> Result<T, ClientError> {
     serde_json::from_str(text).map_err(|source| unreadable(what, source))
 }
 

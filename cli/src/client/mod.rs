@@ -5,9 +5,11 @@ mod body;
 mod document;
 mod error;
 mod follow;
+mod operations;
 mod retry;
 mod server_url;
 mod transport;
+mod upload_by_url;
 
 pub(crate) use api::{
     Accepted, Client, ClientSettings, ContentHeaders, ListFilter, Search, SearchFilter, Tagged, Target,
@@ -17,4 +19,6 @@ pub(crate) use body::{FileContent, Progress};
 pub(crate) use document::{DocumentPage, DocumentState, Event, Fetched, Hit, Receipt, Stats};
 pub(crate) use error::{ClientError, Problem};
 pub(crate) use follow::{Deadline, Following, Settled};
+pub(crate) use operations::{DeadLetter, DeadLetterFilter, DeadLetterGroup, Queues, Redrive, Redriven};
 pub(crate) use server_url::{ServerUrl, percent_decoded};
+pub(crate) use upload_by_url::ByUrl;

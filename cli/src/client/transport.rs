@@ -37,13 +37,22 @@ pub(crate) struct Call {
     pub(crate) content: Content,
     /// Whether carrying it out twice has the effect of once.
     pub(crate) repeatable: bool,
+    /// Whether it goes without the API key: its address is all the authority it needs, and may be another server's.
+    pub(crate) anonymous: bool,
 }
 
 impl Call {
     pub(crate) fn new(method: Method, address: String) -> Self {
         // GET, PUT and DELETE by their definition; a POST says so itself.
         let repeatable = method.is_idempotent();
-        Self { method, address, headers: HeaderMap::new(), content: Content::None, repeatable }
+        Self {
+            method,
+            address,
+            headers: HeaderMap::new(),
+            content: Content::None,
+            repeatable,
+            anonymous: false,
+        }
     }
 
     pub(crate) fn json(mut self, text: String) -> Self {
@@ -54,6 +63,17 @@ impl Call {
 
     pub(crate) fn repeatable(mut self) -> Self {
         self.repeatable = true;
+        self
+    }
+
+    /// The address as it may be logged: a signed one without its signature.
+    fn loggable_address(&self) -> &str {
+        let end = self.address.find('?').filter(|_| self.anonymous).unwrap_or(self.address.len());
+        &self.address[..end]
+    }
+
+    pub(crate) fn anonymous(mut self) -> Self {
+        self.anonymous = true;
         self
     }
 }
@@ -100,7 +120,7 @@ impl Transport {
                 ?obstacle,
                 "repeating {} {}",
                 call.method,
-                call.address
+                call.loggable_address()
             );
             tokio::time::sleep(pause).await;
             attempt += 1;
@@ -179,7 +199,7 @@ impl Transport {
         if let Some(length) = call.content.length_bytes() {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         }
-        if let Some(authorization) = &self.authorization {
+        if let Some(authorization) = self.authorization.as_ref().filter(|_| !call.anonymous) {
             headers.insert(AUTHORIZATION, authorization.clone());
         }
         Ok(request)

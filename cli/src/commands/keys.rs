@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use millrace_adapters_local::{DataFolder, Database, SqliteSettings, SystemClock};
+use millrace_adapters_local::{DataFolder, Database, SqliteSettings};
+use millrace_adapters_system::SystemClock;
 use millrace_application::CreateApiKey;
 use millrace_domain::TenantId;
 

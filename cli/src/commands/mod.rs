@@ -2,10 +2,12 @@
 
 pub(crate) mod cancel;
 pub(crate) mod content;
+pub(crate) mod dead_letters;
 pub(crate) mod delete;
 mod each_document;
 pub(crate) mod keys;
 pub(crate) mod list;
+pub(crate) mod queues;
 pub(crate) mod retry;
 pub(crate) mod search;
 pub(crate) mod stats;

@@ -22,6 +22,16 @@ pub(crate) fn time_text(time: &str) -> String {
     }
 }
 
+/// `12 s`, `3 min`, `5 h`, `2 d`: how long something has been so, or will be.
+pub(crate) fn age_text(milliseconds: u64) -> String {
+    const STEPS: [(u64, u64, &str); 4] =
+        [(120, 1, "s"), (7_200, 60, "min"), (172_800, 3_600, "h"), (u64::MAX, 86_400, "d")];
+    let seconds = milliseconds.div_ceil(1_000);
+    let step = STEPS.iter().find(|(below, ..)| seconds < *below);
+    let (_, unit_seconds, unit) = step.unwrap_or(&STEPS[STEPS.len() - 1]);
+    format!("{} {unit}", seconds / unit_seconds)
+}
+
 fn clock_text(time: &chrono::DateTime<chrono::Utc>) -> String {
     use chrono::Timelike as _;
     format!("{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second())
@@ -38,6 +48,15 @@ mod tests {
         assert_eq!(bytes_text(1_000), "1.0 kB");
         assert_eq!(bytes_text(999_999), "1.0 MB");
         assert_eq!(bytes_text(12_345_678_901), "12.3 GB");
+    }
+
+    #[test]
+    fn ages_take_the_unit_that_says_enough() {
+        let ages = [(0, "0 s"), (900, "1 s"), (119_000, "119 s"), (120_000, "2 min"), (7_200_000, "2 h")];
+        for (milliseconds, text) in ages {
+            assert_eq!(age_text(milliseconds), text);
+        }
+        assert_eq!(age_text(172_800_000), "2 d");
     }
 
     #[test]

@@ -25,6 +25,8 @@ const RELAY: &str = "event-relay";
 const STREAM_BATCH: usize = 100;
 /// Messages of one projector invocation.
 const PROJECTOR_BATCH: usize = 10;
+/// Notifications of one upload-completer invocation.
+const UPLOADS_BATCH: usize = 10;
 /// Embed jobs at work beyond the embedding threads: while one is stored, another is computed.
 const EMBED_AHEAD: usize = 2;
 /// How often the schedule fires.
@@ -116,9 +118,15 @@ fn queue_pollers(node: &Node) -> Vec<QueuePoller> {
         let (project, jobs) = (project.clone(), jobs.clone());
         Box::pin(async move { millrace_projector::handle(&project, &*jobs, event).await })
     });
+    let (complete, jobs) = (node.complete.clone(), node.queue.clone());
+    let complete: SqsHandler = Arc::new(move |event| {
+        let (complete, jobs) = (complete.clone(), jobs.clone());
+        Box::pin(async move { millrace_upload_completer::handle(&complete, &*jobs, event).await })
+    });
     let embedders = node.embedding_threads.get() + EMBED_AHEAD;
     let mut pollers =
         vec![poller(QueueName::Purge, 1, &purge), poller(QueueName::Projector, PROJECTOR_BATCH, &project)];
+    pollers.push(poller(QueueName::Uploads, UPLOADS_BATCH, &complete));
     pollers.extend((0..node.workers.get()).map(|_| poller(QueueName::Ingest, 1, &ingest)));
     pollers.extend((0..embedders).map(|_| poller(QueueName::Embed, 1, &embed)));
     pollers

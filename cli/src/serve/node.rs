@@ -11,18 +11,22 @@ use anyhow::Context as _;
 use axum::Router;
 use millrace_adapters_local::{
     DataFolder, Database, EventPattern, FsBlobStore, JournalStream, LocalBlobStore, LocalEventBus,
-    Publications, Rule, SqliteEmbeddingCache, SqliteEventStore, SqliteJobLedger, SqliteJobQueue,
-    SqliteReadModel, SqliteSearchIndex, SqliteSettings, SystemClock, SystemIdGenerator, WorkerPool,
+    LocalUploadUrls, Publications, Rule, SqliteEmbeddingCache, SqliteEventStore, SqliteJobLedger,
+    SqliteJobQueue, SqliteReadModel, SqliteSearchIndex, SqliteSettings, UPLOAD_SECRET_BYTES, WorkerPool,
 };
+use millrace_adapters_system::{SystemClock, SystemIdGenerator};
 use millrace_api::{AlwaysTenant, ApiContext, ApiKeyAuthenticator, ApiPorts, ApiSettings, Authenticator};
 use millrace_application::{
-    Documents, EmbedChunks, FailIngestion, IngestDocument, Jobs, ProjectDocuments, PublishEvents,
-    PurgeDocument, PurgeGeneration, SUBSCRIPTIONS, StepPolicy, Steps, Sweep, SweepPolicy, queue_policy,
+    AcceptContent, CachedVectors, CompleteUpload, Documents, EmbedChunks, FailIngestion, IngestDocument,
+    Jobs, Leftovers, ProjectDocuments, PublishEvents, PurgeDocument, PurgeGeneration, SUBSCRIPTIONS,
+    StepPolicy, Steps, Sweep, SweepPolicy, UploadHistory, queue_policy,
 };
 use millrace_chunking::{ChunkingPolicy, TokenCounting};
 use millrace_domain::{ByteSize, QueueName, TenantId};
 use millrace_extraction::ProcessTextExtractor;
-use millrace_ports::{Clock, Embedder, ExtractionLimits, IdGenerator, JobConsumer, JobQueue};
+use millrace_ports::{
+    Clock, Embedder, ErrorKind, ExtractionLimits, IdGenerator, JobConsumer, JobQueue, PortError,
+};
 use millrace_sweeper::Purges;
 
 use super::ServeArguments;
@@ -77,6 +81,7 @@ pub(crate) struct Node {
     pub(crate) ingest: IngestDocument,
     pub(crate) embed: EmbedChunks,
     pub(crate) purges: Purges,
+    pub(crate) complete: CompleteUpload,
     pub(crate) project: ProjectDocuments,
     pub(crate) publish: PublishEvents,
     pub(crate) sweep: Sweep,
@@ -96,6 +101,7 @@ struct Adapters {
     cache: Arc<SqliteEmbeddingCache>,
     index: Arc<SqliteSearchIndex>,
     blobs: Arc<LocalBlobStore>,
+    urls: Arc<LocalUploadUrls>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
 }
@@ -118,6 +124,8 @@ impl Adapters {
         let disk = WorkerPool::start("millrace-disk", DISK_THREADS).context("start threads for the disk")?;
         let files =
             FsBlobStore::open(folder.blobs(), clock.clone(), disk).await.context("open the blob folder")?;
+        let blobs = Arc::new(LocalBlobStore::new(database.clone(), files));
+        let urls = upload_urls(&database, &blobs, &queue, &clock).await?;
         let rules = SUBSCRIPTIONS.map(|subscription| Rule {
             subscriber: subscription.queue,
             pattern: EventPattern::Prefix(subscription.event_type_prefix.into()),
@@ -128,7 +136,8 @@ impl Adapters {
             views: Arc::new(SqliteReadModel::new(database.clone())),
             settings: Arc::new(SqliteSettings::new(database.clone())),
             cache: Arc::new(SqliteEmbeddingCache::new(database.clone(), CACHED_VECTORS_MAX)),
-            blobs: Arc::new(LocalBlobStore::new(database.clone(), files)),
+            blobs,
+            urls,
             index: Arc::new(SqliteSearchIndex::open(database, publications).await.context("open the index")?),
             store,
             queue,
@@ -139,10 +148,23 @@ impl Adapters {
     }
 }
 
+/// URLs for uploads, signed with a secret that the data folder keeps from its first use on.
+async fn upload_urls(
+    database: &Database,
+    blobs: &Arc<LocalBlobStore>,
+    queue: &Arc<SqliteJobQueue>,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Arc<LocalUploadUrls>> {
+    let mut random = [0; UPLOAD_SECRET_BYTES];
+    getrandom::fill(&mut random).context("ask the operating system for randomness")?;
+    let urls = LocalUploadUrls::open(database, random, blobs.clone(), queue.clone(), clock.clone());
+    Ok(Arc::new(urls.await.context("open the secret of upload URLs")?))
+}
+
 impl Node {
     /// Opens the data folder and composes a node over it.
     pub(crate) async fn open(settings: NodeSettings) -> anyhow::Result<Self> {
-        let folder = DataFolder::open(&settings.data_dir)?;
+        let folder = DataFolder::open(&settings.data_dir).map_err(advised)?;
         let adapters = Adapters::open(&folder).await?;
         let (embedder, tokenizer) = choose_embedder(&settings.embedder, settings.embedding_threads)?;
         let documents = Documents::new(adapters.store.clone(), adapters.clock.clone(), adapters.ids.clone());
@@ -153,7 +175,14 @@ impl Node {
             adapters.ids.clone(),
             StepPolicy::default(),
         );
+        let complete = complete(&adapters, &documents, &jobs, &*embedder, settings.upload_bytes_max);
         let fail = FailIngestion::new(documents.clone(), jobs.clone());
+        let leftovers = Leftovers {
+            documents: documents.clone(),
+            steps: steps.clone(),
+            blobs: adapters.blobs.clone(),
+            index: adapters.index.clone(),
+        };
         let ingest = IngestDocument {
             documents: documents.clone(),
             jobs: jobs.clone(),
@@ -163,6 +192,7 @@ impl Node {
             extractor: Arc::new(extractor(&settings)),
             tokenizer,
             index: adapters.index.clone(),
+            leftovers: leftovers.clone(),
             ids: adapters.ids.clone(),
             // WordPiece never joins what white space separates.
             policy: ChunkingPolicy::default().with_counting(TokenCounting::AddsUpAtWhiteSpace),
@@ -178,6 +208,7 @@ impl Node {
             journal: adapters.journal.clone(),
             ingest,
             purges: purges(&adapters, &documents, &steps),
+            complete: complete.clone(),
             embed: EmbedChunks {
                 documents: documents.clone(),
                 jobs: jobs.clone(),
@@ -187,6 +218,7 @@ impl Node {
                 embedder,
                 cache: adapters.cache.clone(),
                 index: adapters.index.clone(),
+                leftovers,
                 ids: adapters.ids.clone(),
             },
             project: ProjectDocuments::new(documents.clone(), adapters.views.clone()),
@@ -197,11 +229,50 @@ impl Node {
                 jobs,
                 ledger: adapters.ledger.clone(),
                 blobs: adapters.blobs.clone(),
+                complete,
                 ids: adapters.ids.clone(),
                 policy: SweepPolicy::default(),
             },
             _folder: folder,
         })
+    }
+}
+
+fn complete(
+    adapters: &Adapters,
+    documents: &Documents,
+    jobs: &Jobs,
+    embedder: &dyn Embedder,
+    upload_bytes_max: u64,
+) -> CompleteUpload {
+    let accept = AcceptContent {
+        documents: documents.clone(),
+        jobs: jobs.clone(),
+        ledger: adapters.ledger.clone(),
+        blobs: adapters.blobs.clone(),
+        collections: adapters.settings.clone(),
+        ids: adapters.ids.clone(),
+        model: embedder.model().clone(),
+        content_bytes_max: ByteSize::new(upload_bytes_max),
+    };
+    let history = UploadHistory::new(adapters.store.clone());
+    CompleteUpload { accept, history, urls: adapters.urls.clone() }
+}
+
+fn cached_vectors(adapters: &Adapters) -> CachedVectors {
+    CachedVectors::new(adapters.blobs.clone(), adapters.cache.clone())
+}
+
+/// A folder that the system refuses is for the operator to change; why ours refuses one is in the reason already.
+fn advised(error: PortError) -> anyhow::Error {
+    let refused_by_system = error.kind == ErrorKind::Unavailable;
+    let error = anyhow::Error::new(error);
+    if refused_by_system {
+        error.context(
+            "no place for the data: let this user write to the folder, or choose another with --data-dir",
+        )
+    } else {
+        error
     }
 }
 
@@ -211,13 +282,14 @@ fn purges(adapters: &Adapters, documents: &Documents, steps: &Steps) -> Purges {
             documents: documents.clone(),
             steps: steps.clone(),
             blobs: adapters.blobs.clone(),
-            cache: adapters.cache.clone(),
+            vectors: cached_vectors(adapters),
             index: adapters.index.clone(),
         },
         generation: PurgeGeneration {
             documents: documents.clone(),
             steps: steps.clone(),
             blobs: adapters.blobs.clone(),
+            vectors: cached_vectors(adapters),
             index: adapters.index.clone(),
         },
     }
@@ -236,9 +308,13 @@ fn router(settings: &NodeSettings, adapters: &Adapters, embedder: Arc<dyn Embedd
         ledger: adapters.ledger.clone(),
         queue: adapters.queue.clone(),
         consumer: adapters.queue.clone(),
+        dead_letters: adapters.queue.clone(),
         blobs: adapters.blobs.clone(),
+        upload_urls: adapters.urls.clone(),
+        upload_receiver: Some(adapters.urls.clone()),
         views: adapters.views.clone(),
         index: adapters.index.clone(),
+        cache: adapters.cache.clone(),
         collections: adapters.settings.clone(),
         embedder,
         clock: adapters.clock.clone(),
@@ -249,7 +325,8 @@ fn router(settings: &NodeSettings, adapters: &Adapters, embedder: Arc<dyn Embedd
     } else {
         Arc::new(AlwaysTenant::new(TenantId::local_default()))
     };
+    let content_bytes_max = ByteSize::new(settings.upload_bytes_max);
     let bounds =
-        ApiSettings { content_bytes_max: ByteSize::new(settings.upload_bytes_max), ..ApiSettings::default() };
+        ApiSettings { content_bytes_max, upload_bytes_max: content_bytes_max, ..ApiSettings::default() };
     millrace_api::router(ApiContext::new(ports, authenticator, bounds))
 }

@@ -2,7 +2,9 @@
 //! tested elsewhere.
 
 mod failures;
+mod operations;
 mod reading;
 mod run;
 mod stand_in;
 mod upload;
+mod upload_by_url;

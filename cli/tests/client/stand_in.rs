@@ -46,6 +46,15 @@ struct Document {
     generation: u32,
 }
 
+/// An upload by URL.
+#[derive(Debug, Clone)]
+struct Upload {
+    key: String,
+    announced: Value,
+    content: Option<Bytes>,
+    document: Option<String>,
+}
+
 /// An answer to be given in place of the ordinary one.
 #[derive(Debug, Clone)]
 struct Scripted {
@@ -62,8 +71,10 @@ struct State {
     by_key: HashMap<String, String>,
     recorded: Vec<Recorded>,
     scripted: VecDeque<Scripted>,
+    uploads: Vec<Upload>,
     is_stuck: bool,
     tells_replays: bool,
+    knows_no_uploads: bool,
 }
 
 /// A running server; ends with the test.
@@ -114,6 +125,11 @@ impl StandIn {
     /// From now on a replayed answer looks like a first one.
     pub(crate) fn hide_replays(&self) {
         self.state().tells_replays = false;
+    }
+
+    /// From now on there is no route for uploads by URL.
+    pub(crate) fn forget_uploads_by_url(&self) {
+        self.state().knows_no_uploads = true;
     }
 
     /// Everything that was asked.
@@ -219,6 +235,9 @@ impl State {
         match (&request.method, segments.as_slice()) {
             (&Method::POST, ["v1", "documents"]) => self.upload(request),
             (&Method::GET, ["v1", "documents"]) => self.list(request),
+            (method, ["v1", "uploads", rest @ ..]) if !self.knows_no_uploads => {
+                self.route_upload(method, rest, request)
+            }
             (&Method::POST, ["v1", "search"]) => search(request),
             (&Method::GET, ["v1", "stats"]) => json_answer(
                 200,
@@ -228,8 +247,90 @@ impl State {
                 None => problem(404, "Document not found", json!({"detail": format!("no document {id}")})),
                 Some(document) => self.route_document(method, id, rest, document, request),
             },
-            _ => problem(404, "No such route", json!({})),
+            _ => problem(404, "No such route", json!({"code": "route_not_found"})),
         }
+    }
+
+    fn route_upload(&mut self, method: &Method, rest: &[&str], request: &Recorded) -> Response<Full<Bytes>> {
+        let place = rest.first().map(|id| id.strip_prefix("u-").and_then(|at| at.parse::<usize>().ok()));
+        match (method, place, rest.get(1)) {
+            (&Method::POST, None, None) => self.start_upload(request),
+            (&Method::PUT, Some(Some(at)), Some(&"content")) => {
+                let announced = &self.uploads[at].announced;
+                let same_type = request.header("content-type") == announced["media_type"].as_str();
+                assert!(same_type && request.query == "signature=s", "the URL is used as it was given");
+                assert_eq!(announced["size"], request.body.len());
+                self.uploads[at].content = Some(request.body.clone());
+                respond(200, &[], "")
+            }
+            (&Method::POST, Some(Some(at)), Some(&"complete")) => self.complete_upload(at),
+            _ => problem(404, "No such upload", json!({"code": "upload_not_found"})),
+        }
+    }
+
+    fn start_upload(&mut self, request: &Recorded) -> Response<Full<Bytes>> {
+        let key = request.header("idempotency-key").expect("every upload has a key").to_owned();
+        let known = self.uploads.iter().position(|upload| upload.key == key);
+        let at = known.unwrap_or(self.uploads.len());
+        if known.is_none() {
+            let announced = serde_json::from_slice(&request.body).expect("an announcement is JSON");
+            self.uploads.push(Upload { key, announced, content: None, document: None });
+        }
+        let body = json!({
+            "upload_id": format!("u-{at}"),
+            "url": format!("/v1/uploads/u-{at}/content?signature=s"),
+            "method": "PUT",
+            "headers": {"Content-Type": self.uploads[at].announced["media_type"]},
+            "expires_at": "2026-11-21T10:15:00.000Z",
+            "complete_url": format!("/v1/uploads/u-{at}/complete"),
+        });
+        respond(201, &[("idempotency-replayed", known.is_some().to_string())], body.to_string())
+    }
+
+    fn complete_upload(&mut self, at: usize) -> Response<Full<Bytes>> {
+        let upload = self.uploads[at].clone();
+        let Some(content) = upload.content else {
+            let more = json!({"code": "upload_not_received", "retryable": true});
+            return problem(409, "Upload not received yet", more);
+        };
+        let text = |member: &str| upload.announced[member].as_str().map(str::to_owned);
+        let (replaced, known) = (text("document_id"), upload.document.clone());
+        let id = match (&known, &replaced) {
+            (Some(id), _) => id.clone(),
+            (None, Some(id)) => {
+                let document = self.documents.get_mut(id).expect("it was uploaded");
+                document.content = content;
+                document.generation += 1;
+                document.become_("processing", "extract");
+                id.clone()
+            }
+            (None, None) => {
+                let filename = text("filename").expect("the file is named");
+                let collection = text("collection").expect("the collection is named");
+                self.add_document(filename, collection, content)
+            }
+        };
+        self.uploads[at].document = Some(id.clone());
+        // As if the store had told the server before the client did.
+        let headers = [("idempotency-replayed", "true".to_owned())];
+        respond(202, &headers, json!({"document_id": id, "status": "processing"}).to_string())
+    }
+
+    fn add_document(&mut self, filename: String, collection: String, content: Bytes) -> String {
+        let id = format!("00000000-0000-7000-8000-{:012}", self.documents.len() + 1);
+        let document = Document {
+            filename,
+            collection,
+            content,
+            status: "processing",
+            stage: "extract",
+            version: 1,
+            seen_version: 0,
+            retries: 0,
+            generation: 1,
+        };
+        self.documents.insert(id.clone(), document);
+        id
     }
 
     fn route_document(
@@ -269,24 +370,14 @@ impl State {
         let key = request.header("idempotency-key").expect("every upload has a key").to_owned();
         let (id, is_replay) = match self.by_key.get(&key) {
             Some(id) => (id.clone(), true),
-            None => (format!("00000000-0000-7000-8000-{:012}", self.documents.len() + 1), false),
+            None => {
+                let filename = request.header("x-filename").expect("the file is named").to_owned();
+                let collection = request.query.strip_prefix("collection=").expect("the collection is named");
+                let id = self.add_document(filename, collection.to_owned(), request.body.clone());
+                self.by_key.insert(key, id.clone());
+                (id, false)
+            }
         };
-        if !is_replay {
-            let collection = request.query.strip_prefix("collection=").expect("the collection is named");
-            let document = Document {
-                filename: request.header("x-filename").expect("the file is named").to_owned(),
-                collection: collection.to_owned(),
-                content: request.body.clone(),
-                status: "processing",
-                stage: "extract",
-                version: 1,
-                seen_version: 0,
-                retries: 0,
-                generation: 1,
-            };
-            self.documents.insert(id.clone(), document);
-            self.by_key.insert(key, id.clone());
-        }
         let mut headers = vec![("location", format!("/v1/documents/{id}"))];
         if self.tells_replays {
             headers.push(("idempotency-replayed", is_replay.to_string()));

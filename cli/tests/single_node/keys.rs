@@ -6,7 +6,7 @@ use http::Method;
 
 use crate::node::{Folder, Node};
 
-fn create_key(folder: &Folder, tenant: &str) -> String {
+pub(crate) fn create_key(folder: &Folder, tenant: &str) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_millrace"))
         .args(["keys", "create", "--tenant", tenant, "--data-dir"])
         .arg(folder.path())

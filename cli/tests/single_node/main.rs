@@ -6,10 +6,13 @@
     reason = "what fails here fails a test; seeds are printed"
 )]
 
+mod bad_clients;
 mod client;
 mod crash;
+mod dead_letters;
 mod deletion;
 mod formats;
+mod full_disk;
 mod generations;
 mod idempotency;
 mod keys;
@@ -17,3 +20,4 @@ mod lifecycle;
 mod load;
 mod node;
 mod search;
+mod uploads_by_url;

@@ -41,13 +41,23 @@ pub(crate) fn command(data: &Path, options: &[&str]) -> Command {
 impl Node {
     /// Starts a node and returns once it says where it listens.
     pub(crate) fn start(data: &Path, options: &[&str]) -> Self {
-        let mut child = command(data, options).stdout(Stdio::piped()).spawn().unwrap();
+        Self::start_command(command(data, options))
+    }
+
+    /// Starts a node by a command that becomes one.
+    pub(crate) fn start_command(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = lines.next().expect("the node ended before it listened; see its log above").unwrap();
         let url = first.split_whitespace().find(|word| word.starts_with("http://")).expect(&first).to_owned();
         // The rest of the welcome is read to its end, so that the node never blocks on a full pipe.
         std::thread::spawn(move || lines.for_each(drop));
         Self { child, url }
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn client(&self) -> Client {

@@ -3,9 +3,10 @@
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
+use millrace_application::DeadLetterScope;
 use millrace_domain::{DocumentId, DocumentKey, TenantId, Trace};
 
-use crate::context::ApiState;
+use crate::context::{ApiContext, ApiState};
 use crate::correlation::Correlation;
 use crate::problem::Problem;
 
@@ -22,6 +23,14 @@ impl Caller {
     /// The full name of one of the caller's documents.
     pub(crate) fn key(&self, document_id: DocumentId) -> DocumentKey {
         DocumentKey { tenant_id: self.tenant_id.clone(), document_id }
+    }
+
+    /// Which dead letters the caller may see and redrive.
+    pub(crate) fn dead_letter_scope(&self, api: &ApiContext) -> DeadLetterScope {
+        match api.authenticator.serves_one_tenant() {
+            true => DeadLetterScope::Everything,
+            false => DeadLetterScope::Tenant(self.tenant_id.clone()),
+        }
     }
 }
 

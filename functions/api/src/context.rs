@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_application::{
-    AcceptContent, CancelIngestion, CollectStats, DeleteDocument, Documents, GetDocument, InspectQueues,
-    Jobs, ListDocuments, PurgeGeneration, ReadChunks, ReadContent, ReadTimeline, ReplaceDocument,
-    RetryIngestion, SearchDocuments, StepPolicy, Steps, UploadDocument,
+    AcceptContent, CachedVectors, CancelIngestion, CollectStats, CompleteUpload, DeleteDocument, Documents,
+    GetDocument, InspectQueues, Jobs, ListDeadLetters, ListDocuments, PurgeGeneration, ReadChunks,
+    ReadContent, ReadTimeline, ReceiveUpload, RedriveDeadLetters, ReplaceDocument, RetryIngestion,
+    SearchDocuments, StartUpload, StepPolicy, Steps, UploadDocument, UploadHistory,
 };
 use millrace_domain::ByteSize;
 use millrace_ports::{
-    BlobStore, Clock, CollectionStore, Embedder, EventStore, IdGenerator, JobConsumer, JobLedger, JobQueue,
-    ReadModel, SearchIndex,
+    BlobStore, Clock, CollectionStore, DeadLetters, Embedder, EmbeddingCache, EventStore, IdGenerator,
+    JobConsumer, JobLedger, JobQueue, ReadModel, SearchIndex, UploadReceiver, UploadUrls,
 };
 
 use crate::authentication::Authenticator;
@@ -20,8 +21,10 @@ use crate::authentication::Authenticator;
 /// The bounds of the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiSettings {
-    /// Largest content of one upload. Behind API Gateway about 4.5 MB, since the gateway takes no more.
+    /// Largest content in the body of a request. Behind API Gateway about 4.5 MB, since the gateway takes no more.
     pub content_bytes_max: ByteSize,
+    /// Largest content of an upload by URL.
+    pub upload_bytes_max: ByteSize,
     /// How long an ordinary request may take.
     pub request_time_max: Duration,
     /// How long a request that carries a content may take, slow senders included.
@@ -35,6 +38,7 @@ impl Default for ApiSettings {
     fn default() -> Self {
         Self {
             content_bytes_max: ByteSize::new(100 << 20),
+            upload_bytes_max: ByteSize::new(100 << 20),
             request_time_max: Duration::from_secs(29),
             upload_time_max: Duration::from_secs(3_600),
             body_silence_max: Duration::from_secs(30),
@@ -53,12 +57,20 @@ pub struct ApiPorts {
     pub queue: Arc<dyn JobQueue>,
     /// The queues, to look at.
     pub consumer: Arc<dyn JobConsumer>,
+    /// What was given up on the queues.
+    pub dead_letters: Arc<dyn DeadLetters>,
     /// The contents.
     pub blobs: Arc<dyn BlobStore>,
+    /// URLs for uploads.
+    pub upload_urls: Arc<dyn UploadUrls>,
+    /// Their receiving end, where the API's own server takes the bytes.
+    pub upload_receiver: Option<Arc<dyn UploadReceiver>>,
     /// The lists.
     pub views: Arc<dyn ReadModel>,
     /// The search index.
     pub index: Arc<dyn SearchIndex>,
+    /// Vectors already paid for.
+    pub cache: Arc<dyn EmbeddingCache>,
     /// Which model each collection has.
     pub collections: Arc<dyn CollectionStore>,
     /// The model.
@@ -74,6 +86,9 @@ pub struct ApiPorts {
 pub struct ApiContext {
     pub(crate) upload_document: UploadDocument,
     pub(crate) replace_document: ReplaceDocument,
+    pub(crate) start_upload: StartUpload,
+    pub(crate) receive_upload: Option<ReceiveUpload>,
+    pub(crate) complete_upload: CompleteUpload,
     pub(crate) delete_document: DeleteDocument,
     pub(crate) cancel_ingestion: CancelIngestion,
     pub(crate) retry_ingestion: RetryIngestion,
@@ -85,6 +100,8 @@ pub struct ApiContext {
     pub(crate) search_documents: SearchDocuments,
     pub(crate) collect_stats: CollectStats,
     pub(crate) inspect_queues: InspectQueues,
+    pub(crate) list_dead_letters: ListDeadLetters,
+    pub(crate) redrive_dead_letters: RedriveDeadLetters,
     pub(crate) authenticator: Arc<dyn Authenticator>,
     pub(crate) ids: Arc<dyn IdGenerator>,
     pub(crate) settings: ApiSettings,
@@ -109,11 +126,23 @@ impl ApiContext {
             model: ports.embedder.model().clone(),
             content_bytes_max: settings.content_bytes_max,
         };
+        let history = UploadHistory::new(Arc::clone(&ports.events));
+        let start_upload = StartUpload {
+            accept: accept.clone(),
+            history: history.clone(),
+            urls: Arc::clone(&ports.upload_urls),
+            content_bytes_max: settings.upload_bytes_max,
+        };
+        let blobs = Arc::clone(&ports.blobs);
+        let receive = |receiver| ReceiveUpload { blobs, history: history.clone(), receiver };
+        let receive_upload = ports.upload_receiver.map(receive);
+        let complete_upload = CompleteUpload { accept: accept.clone(), history, urls: ports.upload_urls };
         let policy = StepPolicy::default();
         let purge = PurgeGeneration {
             documents: documents.clone(),
-            steps: Steps::new(ports.ledger, ports.clock, Arc::clone(&ports.ids), policy),
+            steps: Steps::new(ports.ledger, Arc::clone(&ports.clock), Arc::clone(&ports.ids), policy),
             blobs: Arc::clone(&ports.blobs),
+            vectors: CachedVectors::new(Arc::clone(&ports.blobs), ports.cache),
             index: Arc::clone(&ports.index),
         };
         let ids = Arc::clone(&ports.ids);
@@ -126,6 +155,9 @@ impl ApiContext {
         Self {
             upload_document: UploadDocument::new(accept.clone()),
             replace_document: ReplaceDocument::new(accept),
+            start_upload,
+            receive_upload,
+            complete_upload,
             delete_document: DeleteDocument::new(documents.clone(), jobs.clone()),
             cancel_ingestion: CancelIngestion::new(documents.clone(), jobs.clone()),
             retry_ingestion: RetryIngestion::new(documents.clone(), jobs, purge, ports.ids),
@@ -136,7 +168,9 @@ impl ApiContext {
             read_content: ReadContent::new(documents, ports.blobs),
             search_documents,
             collect_stats: CollectStats::new(ports.views),
-            inspect_queues: InspectQueues::new(ports.consumer),
+            inspect_queues: InspectQueues::new(ports.consumer, Arc::clone(&ports.dead_letters), ports.clock),
+            list_dead_letters: ListDeadLetters::new(Arc::clone(&ports.dead_letters)),
+            redrive_dead_letters: RedriveDeadLetters::new(ports.dead_letters),
             authenticator,
             ids,
             settings,

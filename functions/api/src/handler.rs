@@ -15,6 +15,7 @@ use tower::Service;
 
 use crate::correlation::X_CORRELATION_ID;
 use crate::problem::{Problem, ProblemCode};
+use crate::public_address::Stage;
 
 /// Largest body of an answer. A Lambda's answer has at most 6 MB, of which base64 leaves three quarters.
 const ANSWER_BYTES_MAX: usize = 4_500_000;
@@ -77,6 +78,7 @@ fn take_stage(request: &mut Request<lambda_http::Body>) -> Option<String> {
     }
     let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
     *request.uri_mut() = format!("{path}{query}").parse::<Uri>().ok()?;
+    request.extensions_mut().insert(Stage(stage.clone()));
     Some(stage)
 }
 

@@ -20,6 +20,7 @@ mod operation;
 mod paging;
 mod parameters;
 mod problem;
+mod public_address;
 mod range;
 mod responses;
 mod router;

@@ -28,6 +28,16 @@ pub(crate) fn parse(place: &str, json: &[u8]) -> Result<Map<String, Value>, Prob
     Ok(metadata)
 }
 
+/// Holds an object of metadata that came inside other JSON to all bounds.
+pub(crate) fn check_whole(place: &str, metadata: &Map<String, Value>) -> Result<(), Problem> {
+    let json = serde_json::to_string(metadata).expect("a JSON object has string keys");
+    if json.len() > METADATA_BYTES_MAX {
+        let detail = format!("{place} is longer than {METADATA_BYTES_MAX} bytes");
+        return Err(Problem::new(ProblemCode::InvalidMember, detail));
+    }
+    check(place, metadata)
+}
+
 /// Holds an object of metadata to its bounds.
 pub(crate) fn check(place: &str, metadata: &Map<String, Value>) -> Result<(), Problem> {
     let invalid = |detail: String| Err(Problem::new(ProblemCode::InvalidMember, detail));

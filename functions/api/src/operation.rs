@@ -78,6 +78,12 @@ impl Parameter {
         Self { place: Place::Path, name: "document_id", about: "Names the document.", schema }
     }
 
+    /// The upload's name in the path.
+    pub(crate) fn upload_id() -> Self {
+        let schema = serde_json::json!({ "type": "string" });
+        Self { place: Place::Path, name: "upload_id", about: "Names the upload.", schema }
+    }
+
     /// How many items on a page.
     pub(crate) fn limit(most: usize) -> Self {
         let schema = serde_json::json!({ "type": "integer", "minimum": 1, "maximum": most });

@@ -2,7 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use millrace_domain::{DocumentId, Generation};
+use millrace_application::DeadLetterPosition;
+use millrace_domain::{DocumentId, Generation, Timestamp};
 
 use crate::problem::{Problem, ProblemCode};
 
@@ -32,6 +33,24 @@ pub(crate) fn chunk_of(cursor: &str) -> Result<(Generation, u32), Problem> {
     parse().ok_or_else(invalid)
 }
 
+/// The cursor behind a dead letter.
+pub(crate) fn after_letter(letter: &DeadLetterPosition) -> String {
+    let DeadLetterPosition { sent_at, queue, message_id } = letter;
+    URL_SAFE_NO_PAD.encode(format!("{}.{queue}.{message_id}", sent_at.as_millis()))
+}
+
+/// The dead letter that a cursor stands behind.
+pub(crate) fn letter_of(cursor: &str) -> Result<DeadLetterPosition, Problem> {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| invalid())?;
+    let parse = || {
+        let (sent_at, rest) = std::str::from_utf8(&bytes).ok()?.split_once('.')?;
+        let (queue, message_id) = rest.split_once('.')?;
+        let (sent_at, queue) = (Timestamp::from_millis(sent_at.parse().ok()?), queue.parse().ok()?);
+        Some(DeadLetterPosition { sent_at, queue, message_id: message_id.to_owned() })
+    };
+    parse().ok_or_else(invalid)
+}
+
 fn invalid() -> Problem {
     Problem::new(
         ProblemCode::InvalidCursor,
@@ -48,9 +67,16 @@ mod tests {
         let id = DocumentId::new(uuid::Uuid::from_u128(42));
         assert_eq!(document_of(&after_document(id)).unwrap(), id);
         assert_eq!(chunk_of(&at_chunk(Generation::new(3), 200)).unwrap(), (Generation::new(3), 200));
+        let letter = DeadLetterPosition {
+            sent_at: Timestamp::from_millis(1_700_000_000_000),
+            queue: millrace_domain::QueueName::Embed,
+            message_id: "a.7".into(),
+        };
+        assert_eq!(letter_of(&after_letter(&letter)).unwrap(), letter);
         for bad in ["", "!", "AAAA", &after_document(id)[1..]] {
             assert_eq!(document_of(bad).unwrap_err().code(), ProblemCode::InvalidCursor, "{bad}");
             assert!(chunk_of(bad).is_err());
+            assert!(letter_of(bad).is_err());
         }
     }
 }

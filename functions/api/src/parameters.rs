@@ -9,7 +9,8 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::{Json, RequestExt as _};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use millrace_domain::DocumentId;
+use millrace_application::CompleteError;
+use millrace_domain::{DocumentId, UploadName};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -32,6 +33,20 @@ impl FromRequestParts<ApiState> for DocumentPath {
         let path = Path::<String>::from_request_parts(head, api).await;
         let Path(text) = path.map_err(|_| invalid("the path is not percent-encoded UTF-8".into()))?;
         text.parse().map(Self).map_err(|error: millrace_domain::InvalidId| invalid(error.to_string()))
+    }
+}
+
+/// The upload's name in the path. One that cannot be a name is no upload's.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct UploadPath(pub(crate) UploadName);
+
+impl FromRequestParts<ApiState> for UploadPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(head: &mut Parts, api: &ApiState) -> Result<Self, Problem> {
+        let path = Path::<String>::from_request_parts(head, api).await;
+        let name = path.ok().and_then(|Path(text)| text.parse().ok());
+        name.map(Self).ok_or_else(|| CompleteError::NotFound.into())
     }
 }
 

@@ -4,18 +4,17 @@
 use aws_lambda_events::event::dynamodb::{Event, EventRecord};
 use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use millrace_application::PublishEvents;
-use millrace_function_runtime::envelope_of_record;
+use millrace_function_runtime::envelopes_of_record;
 
 /// Handles one invocation.
 pub async fn handle(publish: &PublishEvents, event: Event) -> DynamoDbEventResponse {
     let (mut envelopes, mut records) = (Vec::new(), Vec::new());
     let mut unreadable = None;
     for record in &event.records {
-        match envelope_of_record(record) {
-            Ok(None) => {}
-            Ok(Some(envelope)) => {
-                envelopes.push(envelope);
-                records.push(record);
+        match envelopes_of_record(record) {
+            Ok(found) => {
+                records.extend(found.iter().map(|_| record));
+                envelopes.extend(found);
             }
             Err(error) => {
                 tracing::error!(%error, record = record.event_id, "unreadable event stops the stream");

@@ -1,10 +1,10 @@
 //! Two triggers: an SQS batch of purge jobs, and the schedule. Each is decoded and given to its use case.
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
-use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use aws_lambda_events::event::sqs::SqsBatchResponse;
 use millrace_application::{Delivery, JobOutcome, PurgeDocument, PurgeGeneration, Sweep, SweepReport};
 use millrace_domain::{Job, QueueName};
-use millrace_function_runtime::run_job_batch;
+use millrace_function_runtime::{Batch, run_job_batch};
 use millrace_ports::{JobQueue, PortError};
 
 /// How many purges run at once.
@@ -20,8 +20,12 @@ pub struct Purges {
 }
 
 /// Handles one invocation by the queue.
-pub async fn handle_purges(purges: &Purges, jobs: &dyn JobQueue, event: SqsEvent) -> SqsBatchResponse {
-    run_job_batch(event, QueueName::Purge, jobs, CONCURRENCY, |delivery| run(purges, delivery)).await
+pub async fn handle_purges(
+    purges: &Purges,
+    jobs: &dyn JobQueue,
+    batch: impl Into<Batch>,
+) -> SqsBatchResponse {
+    run_job_batch(batch, QueueName::Purge, jobs, CONCURRENCY, |delivery| run(purges, delivery)).await
 }
 
 /// Handles one invocation by the schedule; an error makes the schedule try again.
@@ -34,8 +38,6 @@ async fn run(purges: &Purges, delivery: Delivery) -> JobOutcome {
     match &delivery.job.job {
         Job::PurgeDocument {} => purges.document.run(&delivery).await,
         Job::PurgeGeneration { .. } => purges.generation.run(&delivery).await,
-        Job::IngestDocument { .. } | Job::EmbedChunks { .. } => {
-            JobOutcome::DeadLetter { reason: "not a purge job".into() }
-        }
+        Job::IngestDocument { .. } | Job::EmbedChunks { .. } => JobOutcome::malformed("not a purge job"),
     }
 }

@@ -12,9 +12,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use millrace_adapters_local::{
-    Database, FsBlobStore, LocalBlobStore, SystemClock, SystemIdGenerator, WorkerPool,
-};
+use millrace_adapters_local::{Database, FsBlobStore, LocalBlobStore, WorkerPool};
+use millrace_adapters_system::{SystemClock, SystemIdGenerator};
 use millrace_domain::{DocumentKey, Generation, TenantId};
 use millrace_ports::{BlobKey, BlobPrefix, BlobStore, IdGenerator};
 

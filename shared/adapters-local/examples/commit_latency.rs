@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use millrace_adapters_local::{
     Database, EventPattern, JournalStream, LocalEventBus, Publications, Rule, SqliteEmbeddingCache,
-    SqliteEventStore, SqliteJobQueue, SqliteReadModel, SystemClock, SystemIdGenerator,
+    SqliteEventStore, SqliteJobQueue, SqliteReadModel,
 };
+use millrace_adapters_system::{SystemClock, SystemIdGenerator};
 use millrace_domain::QueueName;
 use millrace_ports::{
     EmbeddingCache, EventBus, EventStore, JobConsumer, JobQueue, OutgoingMessage, QueuePolicy, ReadModel,

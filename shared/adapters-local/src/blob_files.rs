@@ -16,8 +16,6 @@ use millrace_ports::{BlobKey, BlobPrefix, BlobUsage};
 const INCOMING: &str = ".incoming";
 /// Times a file is moved into a folder that somebody else removes at the same moment.
 const MOVES_MAX: u32 = 5;
-/// How the part of an uploaded content begins.
-const SOURCE: &str = "source-";
 
 /// The folder of a blob store.
 #[derive(Debug)]
@@ -109,11 +107,12 @@ impl BlobFiles {
     fn make_folders(&self, path: &Path) -> io::Result<()> {
         let Some(document) = path.parent() else { return Ok(()) };
         for folder in [document.parent(), Some(document)].into_iter().flatten() {
-            // Noted before it is there, so that nobody takes it for durable.
-            self.unsynced().insert(folder.to_owned());
+            // Made and noted under one lock, so that nobody takes a new one for durable, nor an old one for new.
+            let mut unsynced = self.unsynced();
             match fs::create_dir(folder) {
-                Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
-                _ => {}
+                Ok(()) => drop(unsynced.insert(folder.to_owned())),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(())
@@ -239,16 +238,13 @@ impl BlobFiles {
         before: Timestamp,
     ) -> io::Result<Vec<(DocumentKey, UploadId)>> {
         let folder = self.root.join(tenant).join(document);
-        let (Ok(tenant_id), Ok(document_id)) = (TenantId::new(tenant.as_str()), document.parse()) else {
-            return Ok(Vec::new());
-        };
         let mut found = Vec::new();
         for name in names_in(&folder)? {
-            let Some(Ok(upload)) = name.strip_prefix(SOURCE).map(str::parse) else { continue };
+            let Some(source) = BlobKey::upload_of(&format!("{tenant}/{document}/{name}")) else { continue };
             let Some(metadata) = if_found(fs::metadata(folder.join(&name)))? else { continue };
             let written = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
             if written < Duration::from_millis(before.as_millis().unsigned_abs()) {
-                found.push((DocumentKey { tenant_id: tenant_id.clone(), document_id }, upload));
+                found.push(source);
             }
         }
         Ok(found)

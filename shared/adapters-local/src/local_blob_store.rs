@@ -1,5 +1,6 @@
 //! `LocalBlobStore`: small blobs as rows of the database, large ones as files. A file of its own costs two commits of
-//! the file system's journal; a row shares the database's next synced write with whatever else is waiting.
+//! the file system's journal; a row costs none: it is in the same log as the history, so the append that makes it count
+//! takes it to the disk.
 //!
 //! A key has a row or a file. Where a crash left both, the row counts: of a write that was acknowledged only its own
 //! is left, and of one that was not either may be seen.
@@ -46,15 +47,43 @@ impl LocalBlobStore {
         Self { database, files, visited: Mutex::default(), files_first: AtomicBool::new(false) }
     }
 
-    /// Writes rows, then removes files that they replace.
-    async fn save(&self, attempted: String, blobs: Vec<(BlobKey, Bytes)>) -> Result<(), PortError> {
+    /// Writes a row, and removes the file that it replaces.
+    async fn save(&self, attempted: String, key: BlobKey, content: Bytes) -> Result<(), PortError> {
+        let blobs = vec![(key, content)];
+        let replaced = self.database.write_relaxed(attempted, self.rows(blobs.clone())).await?;
+        self.remove_replaced(replaced, blobs).await
+    }
+
+    /// The same for a slice of a worker's output.
+    async fn save_slice(&self, blobs: Vec<(BlobKey, Bytes)>) -> Result<(), PortError> {
+        let replaced = self.database.write_bulk("put several blobs", self.rows(blobs.clone())).await?;
+        self.remove_replaced(replaced, blobs).await
+    }
+
+    /// A write of rows that answers which of them have a file as well.
+    fn rows(
+        &self,
+        blobs: Vec<(BlobKey, Bytes)>,
+    ) -> impl FnOnce(&Connection) -> Result<Vec<BlobKey>, PortError> + Send + use<> {
         let (now, files) = (self.files.clock().now(), Arc::clone(self.files.files()));
-        let write = move |connection: &Connection| {
+        move |connection| {
             blobs.iter().try_for_each(|(key, content)| rows::save(connection, key, content, now))?;
-            Ok(blobs.into_iter().map(|(key, _)| key).filter(|key| files.holds(key)).collect::<Vec<_>>())
-        };
-        for replaced in self.database.write(attempted, write).await? {
-            self.files.delete(&replaced).await?;
+            Ok(blobs.into_iter().map(|(key, _)| key).filter(|key| files.holds(key)).collect())
+        }
+    }
+
+    async fn remove_replaced(
+        &self,
+        replaced: Vec<BlobKey>,
+        blobs: Vec<(BlobKey, Bytes)>,
+    ) -> Result<(), PortError> {
+        if replaced.is_empty() {
+            return Ok(());
+        }
+        // A power cut must not take the rows back once their files are gone: they are written again, onto the disk.
+        self.database.write("replace blobs", self.rows(blobs)).await?;
+        for key in replaced {
+            self.files.delete(&key).await?;
         }
         Ok(())
     }
@@ -117,7 +146,7 @@ impl LocalBlobStore {
 impl BlobStore for LocalBlobStore {
     async fn put(&self, key: &BlobKey, content: Bytes) -> Result<(), PortError> {
         if content.len() <= SMALL_BYTES_MAX {
-            return self.save(format!("put blob {}", key.as_str()), vec![(key.clone(), content)]).await;
+            return self.save(format!("put blob {}", key.as_str()), key.clone(), content).await;
         }
         self.files.put(key, content).await?;
         self.forget_row(key).await.map(drop)
@@ -132,12 +161,12 @@ impl BlobStore for LocalBlobStore {
             slice_bytes += content.len();
             slice.push((key, content));
             if slice_bytes >= SLICE_BYTES {
-                self.save("put several blobs".into(), std::mem::take(&mut slice)).await?;
+                self.save_slice(std::mem::take(&mut slice)).await?;
                 slice_bytes = 0;
             }
         }
         if !slice.is_empty() {
-            self.save("put several blobs".into(), slice).await?;
+            self.save_slice(slice).await?;
         }
         let keys: Vec<_> = large.iter().map(|(key, _)| key.clone()).collect();
         if !large.is_empty() {
@@ -162,7 +191,7 @@ impl BlobStore for LocalBlobStore {
             let Some(piece) = content.next().await else {
                 let whole = Bytes::from(begun.concat());
                 let sha256 = ContentHash::from_digest(Sha256::digest(&whole).into());
-                self.save(attempted, vec![(key.clone(), whole)]).await?;
+                self.save(attempted, key.clone(), whole).await?;
                 return Ok(StoredBlob { size: ByteSize::new(size as u64), sha256 });
             };
             let failed = |error| PortError::caused(ErrorKind::Unavailable, attempted.clone(), error);

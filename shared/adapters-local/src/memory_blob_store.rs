@@ -15,8 +15,6 @@ use millrace_ports::{
 };
 use sha2::{Digest, Sha256};
 
-use crate::small_blob_rows::source_of;
-
 /// Bytes of each piece of a stream.
 const BLOCK_BYTES: usize = 64 << 10;
 
@@ -146,7 +144,7 @@ impl BlobStore for MemoryBlobStore {
         let old = behind.chain(ahead).filter(|(_, (_, written))| *written < before);
         let mine = |key: &DocumentKey| tenant.is_none_or(|tenant| *tenant == key.tenant_id);
         let found: Vec<_> = old
-            .filter_map(|(key, _)| Some((key, source_of(key)?)))
+            .filter_map(|(key, _)| Some((key, BlobKey::upload_of(key)?)))
             .filter(|(_, source)| mine(&source.0))
             .take(limit)
             .map(|(key, source)| (key.clone(), source))

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::sql_error;
 
-/// What the key of an uploaded content names.
+/// What the key of an uploaded content, or of its record, names.
 pub(crate) type Source = (DocumentKey, UploadId);
 
 /// Stores a blob, replacing the one of the same key.
@@ -63,7 +63,7 @@ pub(crate) fn sizes(
         .map_err(sql_error)
 }
 
-/// Keys of uploaded contents written before an instant and standing behind `after` in the order of keys, of one
+/// Keys of uploaded contents and records of uploads written before an instant and standing behind `after` in the order of keys, of one
 /// tenant if one is named, at most `limit`; with what they name.
 pub(crate) fn old_sources(
     connection: &Connection,
@@ -88,14 +88,5 @@ pub(crate) fn old_sources(
             statement.query_map(values, |row| row.get(0))?.collect()
         })
         .map_err(sql_error)?;
-    Ok(keys.into_iter().filter_map(|key| source_of(&key).map(|source| (key, source))).collect())
-}
-
-/// The document and upload that a key names, if it is of an uploaded content.
-pub(crate) fn source_of(key: &str) -> Option<Source> {
-    let mut parts = key.split('/');
-    let tenant_id = TenantId::new(parts.next()?).ok()?;
-    let document_id = parts.next()?.parse().ok()?;
-    let upload = parts.next()?.strip_prefix("source-")?.parse().ok()?;
-    Some((DocumentKey { tenant_id, document_id }, upload))
+    Ok(keys.into_iter().filter_map(|key| BlobKey::upload_of(&key).map(|source| (key, source))).collect())
 }

@@ -11,9 +11,8 @@ use millrace_ports::{
     Append, Embedding, ErrorKind, EventStore, IndexTarget, IndexedChunk, IndexedDocument, PortError,
     SearchIndex,
 };
+use millrace_words::STOP_WORDS;
 use uuid::Uuid;
-
-use crate::search::STOP_WORDS;
 
 /// Different words of the language.
 const VOCABULARY: f64 = 200_000.0;

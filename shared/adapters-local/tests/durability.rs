@@ -11,9 +11,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use millrace_adapters_local::{
-    DataFolder, Database, JournalStream, Publications, SqliteEmbeddingCache, SqliteEventStore,
-    SqliteJobQueue, SystemClock, SystemIdGenerator,
+    DataFolder, Database, JournalStream, Publications, SqliteEmbeddingCache, SqliteEventStore, SqliteJobQueue,
 };
+use millrace_adapters_system::{SystemClock, SystemIdGenerator};
 use millrace_domain::{DocumentKey, QueueName, Version};
 use millrace_ports::{EmbeddingCache, EventStore, JobConsumer, JobQueue, OutgoingMessage, QueuePolicy};
 use millrace_test_support::builders::{hash, model, tenant};

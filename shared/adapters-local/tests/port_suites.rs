@@ -59,7 +59,13 @@ fn queue(database: Database, clock: Arc<SimClock>) -> Arc<SqliteJobQueue> {
 fn job_queue((database, keep): (Database, Keep)) -> JobQueueFixture {
     let clock = Arc::new(SimClock::default());
     let queue = queue(database, Arc::clone(&clock));
-    JobQueueFixture { queue: Arc::clone(&queue) as _, consumer: queue, clock, keep }
+    JobQueueFixture {
+        queue: Arc::clone(&queue) as _,
+        consumer: Arc::clone(&queue) as _,
+        dead_letters: queue,
+        clock,
+        keep,
+    }
 }
 
 fn event_bus((database, keep): (Database, Keep)) -> EventBusFixture {
@@ -119,6 +125,7 @@ macro_rules! on_both {
 on_both!(event_store_cases, event_store_suite, event_store, EventStoreFixture);
 on_both!(job_ledger_cases, job_ledger_suite, job_ledger, JobLedgerFixture);
 on_both!(job_queue_cases, job_queue_suite, job_queue, JobQueueFixture);
+on_both!(dead_letter_cases, dead_letter_suite, job_queue, JobQueueFixture);
 on_both!(event_bus_cases, event_bus_suite, event_bus, EventBusFixture);
 on_both!(read_model_cases, read_model_suite, read_model, ReadModelFixture);
 on_both!(embedding_cache_cases, embedding_cache_suite, embedding_cache, EmbeddingCacheFixture);

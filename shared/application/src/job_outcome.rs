@@ -1,6 +1,6 @@
 //! What a worker's step comes to, in the words of a queue: the vocabulary between use cases and the function runtime.
 
-use millrace_ports::{ErrorKind, PortError};
+use millrace_ports::{DeadLetterCode, ErrorKind, PortError};
 
 /// What is to happen to the message of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +9,11 @@ pub enum JobOutcome {
     Acknowledge,
     /// Not now, and nobody's fault (throttled, claimed elsewhere, contended): back after the delay, no attempt spent.
     Postpone {
+        /// Milliseconds.
+        delay_ms: u64,
+    },
+    /// Redriven too early: as `Postpone`, and still to be known as redriven when it comes back.
+    PostponeRedriven {
         /// Milliseconds.
         delay_ms: u64,
     },
@@ -21,6 +26,8 @@ pub enum JobOutcome {
     },
     /// It can never succeed: to the dead-letter queue, with the reason.
     DeadLetter {
+        /// To group by.
+        code: DeadLetterCode,
         /// For whoever looks at it.
         reason: String,
     },
@@ -42,6 +49,15 @@ pub fn backoff_ms(attempt: u32, random: u64) -> u64 {
 }
 
 impl JobOutcome {
+    /// The outcome of a message that is not what its queue carries.
+    pub fn malformed(reason: impl Into<String>) -> Self {
+        Self::DeadLetter { code: DeadLetterCode::Malformed, reason: reason.into() }
+    }
+
+    fn dead_letter(code: DeadLetterCode, error: &PortError) -> Self {
+        Self::DeadLetter { code, reason: error.to_string() }
+    }
+
     /// The outcome of a port's failure at the given attempt.
     pub fn from_port_error(error: &PortError, attempt: u32, random: u64) -> Self {
         match error.kind {
@@ -51,9 +67,9 @@ impl JobOutcome {
             ErrorKind::Unavailable => {
                 Self::Retry { delay_ms: backoff_ms(attempt, random), reason: error.to_string() }
             }
-            ErrorKind::NotFound | ErrorKind::Invalid | ErrorKind::Corrupt => {
-                Self::DeadLetter { reason: error.to_string() }
-            }
+            ErrorKind::NotFound => Self::dead_letter(DeadLetterCode::NotFound, error),
+            ErrorKind::Invalid => Self::dead_letter(DeadLetterCode::Invalid, error),
+            ErrorKind::Corrupt => Self::dead_letter(DeadLetterCode::Corrupt, error),
         }
     }
 }

@@ -5,18 +5,26 @@ use std::sync::Arc;
 
 use millrace_domain::{DocumentError, DocumentKey, JobEnvelope};
 use millrace_ports::{
-    Claim, ClaimOutcome, ClaimRequest, Clock, ErrorKind, IdGenerator, JobLedger, PortError, StepKey,
+    Claim, ClaimOutcome, ClaimRequest, Clock, DeadLetterCode, ErrorKind, IdGenerator, JobLedger, PortError,
+    StepKey,
 };
 
 use crate::documents::ExecuteError;
 use crate::job_outcome::{JobOutcome, backoff_ms};
+
+/// How often a claim is given back that the ledger does not take.
+const RELEASES_MAX: usize = 3;
 
 /// A job as it was delivered.
 #[derive(Debug, Clone)]
 pub struct Delivery {
     /// The job.
     pub job: JobEnvelope,
-    /// Whether it comes back from the dead-letter queue: then a failed document is tried again.
+    /// The id of its message: the same each time that message is delivered.
+    pub message_id: String,
+    /// How often the message was delivered, this time included.
+    pub receive_count: u32,
+    /// Whether it comes back from the dead-letter queue: then a failed document is tried again, once.
     pub redriven: bool,
 }
 
@@ -128,7 +136,7 @@ impl Steps {
             }
             ClaimOutcome::FingerprintDiffers => {
                 let reason = "step key is in use for another purpose".to_owned();
-                Begun::NotNow(JobOutcome::DeadLetter { reason })
+                Begun::NotNow(JobOutcome::DeadLetter { code: DeadLetterCode::Invalid, reason })
             }
         })
     }
@@ -159,7 +167,7 @@ impl Steps {
             }
             StepError::Refused(DocumentError::OutOfOrder { rule }) => {
                 tracing::error!(step, attempt, rule, "step broke a rule");
-                JobOutcome::DeadLetter { reason: (*rule).into() }
+                JobOutcome::DeadLetter { code: DeadLetterCode::OutOfOrder, reason: (*rule).into() }
             }
             StepError::Refused(reason) => {
                 tracing::info!(step, attempt, %reason, "step refused");
@@ -168,11 +176,16 @@ impl Steps {
         }
     }
 
-    /// Gives a claim back; a failure to do so costs only the rest of its lease.
+    /// Gives a claim back. A failure to do so costs the rest of its lease, and an attempt, for a claim that runs out is that
+    /// of a worker that died. So it is tried more than once; releasing again is harmless.
     pub(crate) async fn release(&self, claim: &Claim, attempt_counts: bool) {
-        if let Err(error) = self.ledger.release(claim, attempt_counts).await {
-            tracing::warn!(step = claim.step.as_str(), %error, "claim not released, its lease will run out");
+        for _ in 0..RELEASES_MAX {
+            match self.ledger.release(claim, attempt_counts).await {
+                Ok(()) => return,
+                Err(error) => tracing::warn!(step = claim.step.as_str(), %error, "claim not released"),
+            }
         }
+        tracing::warn!(step = claim.step.as_str(), "the claim's lease will run out");
     }
 
     /// The wait before the next attempt, in milliseconds.
@@ -190,10 +203,16 @@ impl Steps {
         claim.attempt > self.policy.attempts_max
     }
 
-    /// The outcome of a failure before any claim was made.
-    pub(crate) fn unclaimed(&self, error: &PortError) -> JobOutcome {
+    /// The outcome of a failure before any claim was made. The waits grow with the deliveries, or an outage of a minute
+    /// would use up all that the queue permits.
+    pub(crate) fn unclaimed(&self, delivery: &Delivery, error: &PortError) -> JobOutcome {
         tracing::warn!(%error, "job failed before its claim");
-        JobOutcome::from_port_error(error, 1, self.random())
+        match JobOutcome::from_port_error(error, delivery.receive_count, self.random()) {
+            JobOutcome::Postpone { delay_ms } if delivery.redriven => {
+                JobOutcome::PostponeRedriven { delay_ms }
+            }
+            outcome => outcome,
+        }
     }
 
     fn random(&self) -> u64 {

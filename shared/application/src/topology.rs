@@ -28,7 +28,7 @@ const RECEIVES_MAX: u32 = 10;
 pub const fn queue_policy(queue: QueueName, steps: StepPolicy) -> QueuePolicy {
     let visibility_timeout_ms = match queue {
         QueueName::Ingest | QueueName::Embed | QueueName::Purge => steps.lease_ms + 30_000,
-        QueueName::Projector => 60_000,
+        QueueName::Projector | QueueName::Uploads => 60_000,
     };
     QueuePolicy { visibility_timeout_ms, receives_max: RECEIVES_MAX }
 }

@@ -21,11 +21,13 @@ pub enum QueueName {
     Purge,
     /// Events for the read models: projector.
     Projector,
+    /// Notifications of contents that were put by URL: upload-completer.
+    Uploads,
 }
 
 impl QueueName {
     /// All queues.
-    pub const ALL: [Self; 4] = [Self::Ingest, Self::Embed, Self::Purge, Self::Projector];
+    pub const ALL: [Self; 5] = [Self::Ingest, Self::Embed, Self::Purge, Self::Projector, Self::Uploads];
 
     /// The name in configuration, logs and storage.
     pub const fn as_str(self) -> &'static str {
@@ -34,6 +36,7 @@ impl QueueName {
             Self::Embed => "embed",
             Self::Purge => "purge",
             Self::Projector => "projector",
+            Self::Uploads => "uploads",
         }
     }
 }
@@ -47,7 +50,7 @@ impl fmt::Display for QueueName {
 impl FromStr for QueueName {
     type Err = InvalidId;
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let rule = "ingest, embed, purge or projector";
+        let rule = "ingest, embed, purge, projector or uploads";
         Self::ALL.into_iter().find(|q| q.as_str() == text).ok_or(InvalidId { what: "queue name", rule })
     }
 }

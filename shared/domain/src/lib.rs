@@ -8,6 +8,7 @@ mod ids;
 mod job;
 mod measures;
 mod upcast;
+mod upload_name;
 
 pub use document::*;
 pub use envelope::*;
@@ -16,3 +17,4 @@ pub use ids::*;
 pub use job::*;
 pub use measures::*;
 pub use upcast::{UnreadableEvent, read_event};
+pub use upload_name::UploadName;

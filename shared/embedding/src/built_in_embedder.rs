@@ -23,6 +23,15 @@ const TEXT_BYTES_MAX: usize = 1_200;
 /// Query vectors kept: 1.5 KB each.
 const QUERIES_KEPT: usize = 256;
 
+/// What the built-in embedder's model is called and takes, without loading it: 384 dimensions, 254 tokens.
+pub fn built_in_model() -> EmbeddingModel {
+    EmbeddingModel {
+        id: ModelId::new("all-MiniLM-L6-v2-int8").expect("a valid model id"),
+        dimensions: 384,
+        tokens_max: TOKENS_MAX as u16 - 2,
+    }
+}
+
 /// all-MiniLM-L6-v2 with 8-bit weights, in this process.
 ///
 /// Vectors have 384 numbers; texts are looked at up to 254 tokens. Activations are quantised per token (and inside
@@ -80,13 +89,8 @@ impl BuiltInEmbedder {
     }
 
     fn over(files: Files, threads: NonZeroUsize) -> Self {
-        let model = EmbeddingModel {
-            id: ModelId::new("all-MiniLM-L6-v2-int8").expect("a valid model id"),
-            dimensions: 384,
-            tokens_max: TOKENS_MAX as u16 - 2,
-        };
         Self {
-            model,
+            model: built_in_model(),
             engine: Arc::new(Engine { files, loaded: OnceLock::new() }),
             passages: Lane::new("embed-passages", threads, Priority::Low),
             queries: Lane::new("embed-queries", NonZeroUsize::MIN, Priority::Normal),

@@ -14,7 +14,7 @@ mod query_cache;
 mod word_piece;
 mod workers;
 
-pub use built_in_embedder::BuiltInEmbedder;
+pub use built_in_embedder::{BuiltInEmbedder, built_in_model};
 #[cfg(feature = "bundled-model")]
 pub use bundled::tokenizer as bundled_tokenizer;
 pub use model::ModelFileError;

@@ -69,15 +69,18 @@ fn limit_this_process(request: &Request) -> io::Result<()> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from) as u64;
     let cpu_seconds =
         limits.time_ms_max.div_ceil(1000).saturating_mul(cores).saturating_add(CPU_SECONDS_SLACK);
-    lower(Resource::As, limits.memory_bytes_max)?;
-    lower(Resource::Cpu, cpu_seconds)?;
-    lower(Resource::Core, 0)?;
+    lower(Resource::As, limits.memory_bytes_max, 0)?;
+    // At the hard limit the system kills, which looks like a want of memory; at the soft one it says what it is.
+    lower(Resource::Cpu, cpu_seconds, CPU_SECONDS_SLACK)?;
+    lower(Resource::Core, 0, 0)?;
     // A parser has no business writing files.
-    lower(Resource::Fsize, 0)
+    lower(Resource::Fsize, 0, 0)
 }
 
-fn lower(resource: Resource, value: u64) -> io::Result<()> {
+/// Sets the soft limit, and the hard one so much above it.
+fn lower(resource: Resource, value: u64, above: u64) -> io::Result<()> {
     let hard = rustix::process::getrlimit(resource).maximum;
-    let value = hard.map_or(value, |hard| hard.min(value));
-    Ok(setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) })?)
+    let bounded = |value: u64| hard.map_or(value, |hard| hard.min(value));
+    let (current, maximum) = (bounded(value), bounded(value.saturating_add(above)));
+    Ok(setrlimit(resource, Rlimit { current: Some(current), maximum: Some(maximum) })?)
 }

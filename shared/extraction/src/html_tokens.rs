@@ -20,11 +20,13 @@ const ENTITY_NAME_BYTES_MAX: usize = 32;
 pub(crate) struct Tokens<'a> {
     rest: &'a str,
     raw_text_of: Option<String>,
+    /// No tag from here on can be trusted to close its quotes: one was looked at up to the end of the document.
+    ignores_quotes: bool,
 }
 
 impl<'a> Tokens<'a> {
     pub(crate) fn new(html: &'a str) -> Self {
-        Self { rest: html, raw_text_of: None }
+        Self { rest: html, raw_text_of: None, ignores_quotes: false }
     }
 
     fn text(&mut self, bytes: usize) -> Token<'a> {
@@ -67,6 +69,16 @@ impl<'a> Tokens<'a> {
         None
     }
 
+    /// An unclosed quote must not swallow the document: then the tag ends at the first `>` after all. That was learnt by
+    /// reading to the end, which must happen only once, or broken tags would cost the square of their number.
+    fn tag_end(&mut self, attributes: &str) -> usize {
+        let end = if self.ignores_quotes { None } else { quoted_tag_end(attributes) };
+        end.unwrap_or_else(|| {
+            self.ignores_quotes = true;
+            attributes.find('>').unwrap_or(attributes.len())
+        })
+    }
+
     fn tag(&mut self) -> Token<'a> {
         let closing = self.rest.starts_with("</");
         let inside = &self.rest[if closing { 2 } else { 1 }..];
@@ -75,7 +87,7 @@ impl<'a> Tokens<'a> {
         let name = inside[..name_bytes].to_ascii_lowercase();
         let name = name.rsplit_once(':').map_or(name.as_str(), |(_, local)| local).to_owned();
         let attributes = &inside[name_bytes..];
-        let end = tag_end(attributes);
+        let end = self.tag_end(attributes);
         self.rest = attributes.get(end + 1..).unwrap_or("");
         let attributes = &attributes[..end];
         if closing {
@@ -123,13 +135,13 @@ impl<'a> Iterator for Tokens<'a> {
     }
 }
 
-/// Where the `>` is that ends a tag; one inside a quoted value does not.
-fn tag_end(attributes: &str) -> usize {
+/// Where the `>` is that ends a tag; one inside a quoted value does not. None if a quote stays open.
+fn quoted_tag_end(attributes: &str) -> Option<usize> {
     let mut quote = None;
     let mut previous = b' ';
     for (at, &byte) in attributes.as_bytes().iter().enumerate() {
         match (quote, byte) {
-            (None, b'>') => return at,
+            (None, b'>') => return Some(at),
             (None, b'"' | b'\'') if previous == b'=' => quote = Some(byte),
             (Some(open), _) if open == byte => quote = None,
             _ => {}
@@ -138,8 +150,7 @@ fn tag_end(attributes: &str) -> usize {
             previous = byte;
         }
     }
-    // An unclosed quote must not swallow the document: end at the first `>` after all.
-    attributes.find('>').unwrap_or(attributes.len())
+    None
 }
 
 /// The value of an attribute, unescaped; `Some("")` for one without value.
@@ -213,6 +224,13 @@ mod tests {
         assert_eq!(texts("<a href=\"x>y\">t</a>"), "t");
         assert_eq!(texts("<a href=\"x>t"), "t");
         assert_eq!(texts("<!-- <p> --><![CDATA[raw <b>]]>&eacute;&#233;&#xE9;&nope;"), "raw <b>ééé&nope;");
+    }
+
+    #[test]
+    fn tags_that_never_close_their_quotes_cost_no_more_than_others() {
+        // Each `>` lies inside quotes, so that every tag would be looked for up to the end: 8 TB of looking.
+        let html = "<a b='>'".repeat(1 << 20);
+        assert_eq!(texts(&html).len(), 1 << 20);
     }
 
     #[test]

@@ -36,6 +36,9 @@ pub(crate) fn extract(
     writer.out.finish(Format::Json.media_type(), "the JSON holds no values")
 }
 
+/// Longest path written in front of a value: keys of a megabyte would be repeated for every leaf below them.
+const PATH_CHARS_MAX: usize = 200;
+
 struct Writer {
     out: TextBuilder,
     path: String,
@@ -49,7 +52,11 @@ impl Writer {
             return Ok(());
         }
         self.out.request(Separator::Line);
-        let path = if self.path.is_empty() { String::new() } else { format!("{}: ", self.path) };
+        let path = match self.path.char_indices().nth(PATH_CHARS_MAX) {
+            None if self.path.is_empty() => String::new(),
+            None => format!("{}: ", self.path),
+            Some((end, _)) => format!("{}…: ", &self.path[..end]),
+        };
         let written = self.out.push(&path).and_then(|()| self.out.push(value));
         written.map_err(|failure| {
             self.failure = Some(failure);
@@ -150,6 +157,13 @@ mod tests {
     fn what_is_no_json_stays_text() {
         let text = read("{\"a\": 1, broken");
         assert_eq!((text.text.as_str(), text.media_type.as_str()), ("{\"a\": 1, broken", "text/plain"));
+    }
+
+    #[test]
+    fn a_long_key_is_not_repeated_for_every_value_below_it() {
+        let json = format!("{{\"{}\": {{\"a\": 1, \"b\": 2}}}}", "k".repeat(100_000));
+        let text = read(&json).text;
+        assert!(text.len() < 1_000 && text.ends_with("…: 2"), "{} bytes", text.len());
     }
 
     #[test]

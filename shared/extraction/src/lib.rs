@@ -19,6 +19,7 @@ mod media_type;
 mod open_document;
 mod pdf;
 mod pdf_headings;
+mod pdf_outline;
 mod plain_text;
 mod pptx;
 mod process_extractor;

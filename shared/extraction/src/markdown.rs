@@ -5,7 +5,7 @@ use millrace_ports::{ExtractedText, ExtractionError, ExtractionLimits, HeadingSp
 
 use crate::decode;
 use crate::media_type::Format;
-use crate::text_builder::TextBuilder;
+use crate::text_builder::{HEADINGS_MAX, TextBuilder, clean_title};
 
 pub(crate) fn extract(
     bytes: &[u8],
@@ -17,13 +17,11 @@ pub(crate) fn extract(
     out.push(&text)?;
     let mut extracted = out.finish(Format::Markdown.media_type(), "the text is blank")?;
     extracted.headings = headings(&extracted.text);
-    extracted.title = front_matter_title(&extracted.text).or_else(|| {
-        extracted
-            .headings
-            .iter()
-            .find(|heading| heading.level == 1)
-            .map(|one| extracted.text[one.start..one.end].to_owned())
+    let stated = front_matter_title(&extracted.text).or_else(|| {
+        let first = extracted.headings.iter().find(|heading| heading.level == 1);
+        first.map(|one| &extracted.text[one.start..one.end])
     });
+    extracted.title = stated.map(clean_title).filter(|title| !title.is_empty());
     Ok(extracted)
 }
 
@@ -37,6 +35,9 @@ fn headings(text: &str) -> Vec<HeadingSpan> {
     for line in text.split_inclusive('\n') {
         let start = offset;
         offset += line.len();
+        if found.len() >= HEADINGS_MAX {
+            break;
+        }
         let bare = line.trim();
         if front_matter {
             front_matter = start == 0 || bare != "---";
@@ -103,11 +104,11 @@ fn atx_heading(text: &str, start: usize, line: &str) -> Option<HeadingSpan> {
     })
 }
 
-fn front_matter_title(text: &str) -> Option<String> {
+fn front_matter_title(text: &str) -> Option<&str> {
     let body = text.strip_prefix("---\n")?;
     let block = &body[..body.find("\n---")?];
     let value = block.lines().find_map(|line| line.strip_prefix("title:"))?.trim().trim_matches(['"', '\'']);
-    (!value.is_empty()).then(|| value.to_owned())
+    (!value.is_empty()).then_some(value)
 }
 
 #[cfg(test)]
@@ -121,5 +122,16 @@ mod tests {
         let words: Vec<_> = text.headings.iter().map(|h| (h.level, &text.text[h.start..h.end])).collect();
         assert_eq!(words, [(1, "One"), (1, "Two"), (2, "Drei ü")]);
         assert_eq!(text.title.as_deref(), Some("Front"));
+    }
+
+    /// Spans and title travel beside the text; without bounds the answer of the child was too long to be taken.
+    #[test]
+    fn a_file_of_nothing_but_headings_has_so_many_and_a_title_of_a_line() {
+        let limits = ExtractionLimits::default();
+        let text = extract("# a\n".repeat(HEADINGS_MAX + 1).as_bytes(), None, &limits).unwrap();
+        assert_eq!(text.headings.len(), HEADINGS_MAX);
+        let endless = format!("# {}", "word ".repeat(1_000));
+        let text = extract(endless.as_bytes(), None, &limits).unwrap();
+        assert!(text.title.is_some_and(|title| title.len() < 1_000));
     }
 }

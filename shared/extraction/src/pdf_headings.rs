@@ -10,9 +10,10 @@ use pdf_oxide::layout::TextSpan;
 use pdf_oxide::outline::{Destination, OutlineItem};
 
 use crate::pdf::PageText;
+use crate::pdf_outline::{OUTLINE_DEPTH_MAX, OUTLINE_ITEMS_MAX, is_a_tree};
 
-const OUTLINE_ITEMS_MAX: usize = 10_000;
-const OUTLINE_DEPTH_MAX: usize = 16;
+/// Lines of a page among which an outline's entry is looked for; each entry is compared with each of them.
+const LINES_PER_PAGE_MAX: usize = 1_000;
 const HEADING_CHARS_MAX: usize = 160;
 /// How much larger than the body a heading is set.
 const SIZE_RATIO_MIN: f32 = 1.15;
@@ -69,7 +70,9 @@ fn letters(text: &str) -> String {
 /// Adds the headings to a text whose pages are known.
 pub(crate) fn mark_headings(extracted: &mut ExtractedText, document: &PdfDocument, pages: &[PageText]) {
     let mut entries = Vec::new();
-    if let Ok(Some(outline)) = document.get_outline() {
+    if is_a_tree(document)
+        && let Ok(Some(outline)) = document.get_outline()
+    {
         flatten(document, &outline, 1, &mut entries);
     }
     extracted.headings = from_outline(extracted, &entries);
@@ -110,8 +113,11 @@ fn from_outline(extracted: &ExtractedText, entries: &[Entry]) -> Vec<HeadingSpan
         else {
             continue;
         };
-        let lines =
-            lines_of.entry(page.0).or_insert_with(|| lines(&extracted.text, page.1.start, page.1.end));
+        let lines = lines_of.entry(page.0).or_insert_with(|| {
+            let mut lines = lines(&extracted.text, page.1.start, page.1.end);
+            lines.truncate(LINES_PER_PAGE_MAX);
+            lines
+        });
         if let Some((start, end)) = find_lines(lines, &entry.letters) {
             found.push(HeadingSpan { level: entry.level, start, end });
         }

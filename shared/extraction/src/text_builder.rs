@@ -29,6 +29,9 @@ impl Separator {
     }
 }
 
+/// Most headings that are marked; what comes after them stays text. A file of nothing but headings would otherwise
+/// have a hundred bytes of spans for each of its own.
+pub(crate) const HEADINGS_MAX: usize = 100_000;
 const TITLE_CHARS_MAX: usize = 300;
 /// What programs write for want of a title.
 const PLACEHOLDER_TITLES: [&str; 4] = ["untitled", "(anonymous)", "document1", "powerpoint presentation"];
@@ -42,6 +45,8 @@ struct OpenHeading {
 #[derive(Debug)]
 pub(crate) struct TextBuilder {
     text: String,
+    /// Where the last visible character ends. Kept, because looking for it costs as much as the blanks behind it.
+    visible_end: usize,
     separator: Separator,
     pages: Vec<PageSpan>,
     page_start: Option<Option<usize>>,
@@ -56,6 +61,7 @@ impl TextBuilder {
     pub(crate) fn new(limits: &ExtractionLimits) -> Self {
         Self {
             text: String::new(),
+            visible_end: 0,
             separator: Separator::None,
             pages: Vec::new(),
             page_start: None,
@@ -142,7 +148,9 @@ impl TextBuilder {
 
     /// Records a heading that lies in text already written.
     pub(crate) fn add_heading(&mut self, heading: HeadingSpan) {
-        self.headings.push(heading);
+        if self.headings.len() < HEADINGS_MAX {
+            self.headings.push(heading);
+        }
     }
 
     /// Starts the next page as a paragraph of its own, ending the one before.
@@ -183,18 +191,11 @@ impl TextBuilder {
 
     /// Offset at which the next visible character will be written.
     pub(crate) fn next_offset(&self) -> usize {
-        if self.text.is_empty() { 0 } else { self.text.trim_end().len() + self.separator.as_str().len() }
+        if self.text.is_empty() { 0 } else { self.visible_end + self.separator.as_str().len() }
     }
 
     pub(crate) fn set_title(&mut self, title: &str) {
-        let clean: String = title
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ")
-            .chars()
-            .filter(|character| !character.is_control())
-            .take(TITLE_CHARS_MAX)
-            .collect();
+        let clean = clean_title(title);
         let says_nothing = PLACEHOLDER_TITLES.contains(&clean.to_lowercase().as_str());
         if !clean.is_empty() && !says_nothing && self.title.is_none() {
             self.title = Some(clean);
@@ -209,7 +210,8 @@ impl TextBuilder {
     ) -> Result<ExtractedText, ExtractionError> {
         self.end_heading();
         self.end_page();
-        let end = self.text.trim_end().len();
+        let end = self.visible_end;
+        debug_assert_eq!(end, self.text.trim_end().len());
         if end == 0 {
             return Err(ExtractionError::Empty(empty_reason.to_owned()));
         }
@@ -239,11 +241,15 @@ impl TextBuilder {
             )));
         }
         if self.separator > Separator::None {
-            self.text.truncate(self.text.trim_end().len());
+            self.text.truncate(self.visible_end);
             self.text.push_str(separator);
             self.separator = Separator::None;
         }
         let start = self.text.len() + run.len() - visible.len();
+        let shown = run.trim_end().len();
+        if shown > 0 {
+            self.visible_end = self.text.len() + shown;
+        }
         self.text.push_str(run);
         if let Some(page @ None) = &mut self.page_start {
             *page = Some(start);
@@ -309,8 +315,8 @@ impl TextBuilder {
 
     fn end_heading(&mut self) {
         if let Some(OpenHeading { level, start: Some(start) }) = self.heading.take() {
-            let end = self.text.trim_end().len();
-            if end > start {
+            let end = self.visible_end;
+            if end > start && self.headings.len() < HEADINGS_MAX {
                 self.headings.push(HeadingSpan { level, start, end });
             }
         }
@@ -318,11 +324,17 @@ impl TextBuilder {
 
     fn end_page(&mut self) {
         let Some(start) = self.page_start.take() else { return };
-        let trimmed = self.text.trim_end().len();
+        let trimmed = self.visible_end;
         let number = u32::try_from(self.pages.len()).unwrap_or(u32::MAX).saturating_add(1);
         let start = start.unwrap_or(trimmed);
         self.pages.push(PageSpan { number, start, end: trimmed.max(start) });
     }
+}
+
+/// A title on one line and of bounded length: it travels in events.
+pub(crate) fn clean_title(title: &str) -> String {
+    let words = title.split_whitespace().take(TITLE_CHARS_MAX).collect::<Vec<_>>().join(" ");
+    words.chars().filter(|character| !character.is_control()).take(TITLE_CHARS_MAX).collect()
 }
 
 pub(crate) fn too_many_pages(pages_max: u32) -> ExtractionError {
@@ -377,6 +389,34 @@ mod tests {
         assert_eq!(text.headings, [HeadingSpan { level: 1, start: 0, end: 9 }]);
         let pages: Vec<_> = text.pages.iter().map(|page| &text.text[page.start..page.end]).collect();
         assert_eq!(pages, ["Head line\n\nbody", "more", ""]);
+    }
+
+    #[test]
+    fn ending_pages_behind_a_long_blank_costs_no_more_than_elsewhere() {
+        // Looking through the blank for each of the pages would be 200 GB of looking.
+        const PAGES: u32 = 20_000;
+        let text = built(|out| {
+            out.start_page().unwrap();
+            out.push("word").unwrap();
+            out.push(&" ".repeat(10 << 20)).unwrap();
+            for _ in 1..PAGES {
+                out.break_page().unwrap();
+            }
+        });
+        assert_eq!((text.text.as_str(), text.pages.len()), ("word", PAGES as usize));
+    }
+
+    #[test]
+    fn headings_and_titles_are_bounded() {
+        let text = built(|out| {
+            out.set_title(&"long ".repeat(1000));
+            for _ in 0..=HEADINGS_MAX {
+                out.start_heading(1);
+                out.push("again").unwrap();
+            }
+        });
+        assert_eq!(text.headings.len(), HEADINGS_MAX);
+        assert_eq!(text.title.unwrap().chars().count(), TITLE_CHARS_MAX);
     }
 
     #[test]

@@ -28,6 +28,7 @@ impl SharedStrings {
             return Ok(found);
         };
         let (mut in_text, mut in_phonetic) = (false, false);
+        let mut open = String::new();
         walk(archive.open_entry(&part)?, &part, &mut |node| {
             match node {
                 Node::Start(element) => match element.name() {
@@ -37,13 +38,25 @@ impl SharedStrings {
                 },
                 Node::End("t") => in_text = false,
                 Node::End("rPh") => in_phonetic = false,
-                Node::End("si") => found.ends.push(found.text.len()),
-                Node::Text(text) if in_text => found.text.push_str(text),
+                Node::End("si") => found.end_string(&mut open),
+                Node::Text(text) if in_text => open.push_str(text),
                 Node::End(_) | Node::Text(_) => {}
             }
             Ok(())
         })?;
         Ok(found)
+    }
+
+    /// White space is collapsed here and not in each cell: a string of blanks could be referred to a million times.
+    fn end_string(&mut self, open: &mut String) {
+        let mut words = open.split_whitespace();
+        self.text.extend(words.next());
+        for word in words {
+            self.text.push(' ');
+            self.text.push_str(word);
+        }
+        self.ends.push(self.text.len());
+        open.clear();
     }
 
     pub(crate) fn get(&self, index: usize) -> Option<&str> {

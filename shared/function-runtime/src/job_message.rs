@@ -2,16 +2,17 @@
 
 use std::future::Future;
 
-use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use aws_lambda_events::event::sqs::SqsBatchResponse;
 use millrace_application::{Delivery, JobOutcome};
 use millrace_domain::QueueName;
-use millrace_ports::{DEAD_LETTER_REASON, JobQueue, ReceivedMessage};
+use millrace_ports::{JobQueue, ReceivedMessage};
 
-use crate::run_batch;
+use crate::sqs_batch::is_redriven;
+use crate::{Batch, run_batch};
 
 /// Runs the jobs of an SQS event. A body that is not a job goes to the dead-letter queue, saying why.
 pub async fn run_job_batch<Handle, Handled>(
-    event: SqsEvent,
+    batch: impl Into<Batch>,
     queue: QueueName,
     jobs: &dyn JobQueue,
     concurrency: usize,
@@ -21,12 +22,12 @@ where
     Handle: Fn(Delivery) -> Handled,
     Handled: Future<Output = JobOutcome>,
 {
-    run_batch(event, queue, jobs, concurrency, |message| {
+    run_batch(batch, queue, jobs, concurrency, |message| {
         let decoded = decode(&message).map(&handle);
         async move {
             match decoded {
                 Ok(handled) => handled.await,
-                Err(reason) => JobOutcome::DeadLetter { reason },
+                Err(reason) => JobOutcome::malformed(reason),
             }
         }
     })
@@ -35,7 +36,12 @@ where
 
 fn decode(message: &ReceivedMessage) -> Result<Delivery, String> {
     let job = serde_json::from_str(&message.body).map_err(|error| format!("malformed job: {error}"))?;
-    Ok(Delivery { job, redriven: message.attributes.contains_key(DEAD_LETTER_REASON) })
+    Ok(Delivery {
+        job,
+        message_id: message.message_id.clone(),
+        receive_count: message.receive_count,
+        redriven: is_redriven(message),
+    })
 }
 
 #[cfg(test)]
@@ -43,6 +49,9 @@ mod tests {
     use std::sync::Mutex;
 
     use millrace_domain::Job;
+    use millrace_ports::{DEAD_LETTER_REASON, DeadLetterCode};
+
+    use aws_lambda_events::event::sqs::SqsEvent;
 
     use super::*;
     use crate::recording_queue::{RecordingQueue, Steered, event_of, received};
@@ -67,6 +76,7 @@ mod tests {
     async fn a_job_is_decoded_with_its_address() {
         let seen = deliveries(&RecordingQueue::default(), event_of(&[JOB])).await;
         assert!(!seen[0].redriven);
+        assert_eq!((seen[0].message_id.as_str(), seen[0].receive_count), ("m-1", 2));
         assert_eq!(seen[0].job.tenant_id.as_str(), "acme");
         assert!(matches!(seen[0].job.job, Job::IngestDocument { generation } if generation.get() == 2));
     }
@@ -89,7 +99,8 @@ mod tests {
         let steered = queue.steered();
         assert_eq!(steered.len(), bodies.len());
         for one in &steered {
-            let Steered::DeadLettered { reason, .. } = one else { panic!("{one:?}") };
+            let Steered::DeadLettered { reason, code, .. } = one else { panic!("{one:?}") };
+            assert_eq!(*code, DeadLetterCode::Malformed);
             assert!(reason.starts_with("malformed job: "), "{reason}");
         }
     }

@@ -5,7 +5,9 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 use aws_lambda_events::event::sqs::SqsEvent;
 use millrace_domain::{QueueName, Timestamp};
-use millrace_ports::{ErrorKind, JobQueue, OutgoingMessage, PortError, Receipt, ReceivedMessage};
+use millrace_ports::{
+    DeadLetterCode, ErrorKind, JobQueue, OutgoingMessage, PortError, Receipt, ReceivedMessage,
+};
 
 use crate::to_sqs_event;
 
@@ -14,7 +16,7 @@ use crate::to_sqs_event;
 pub(crate) enum Steered {
     Sent(OutgoingMessage),
     Hidden { receipt: String, delay_ms: u64 },
-    DeadLettered { message_id: String, reason: String },
+    DeadLettered { message_id: String, code: DeadLetterCode, reason: String },
 }
 
 #[derive(Debug, Default)]
@@ -61,10 +63,11 @@ impl JobQueue for RecordingQueue {
         &self,
         _: QueueName,
         message: &ReceivedMessage,
+        code: DeadLetterCode,
         reason: &str,
     ) -> Result<(), PortError> {
         let (message_id, reason) = (message.message_id.clone(), reason.to_owned());
-        self.note(Steered::DeadLettered { message_id, reason })
+        self.note(Steered::DeadLettered { message_id, code, reason })
     }
 }
 

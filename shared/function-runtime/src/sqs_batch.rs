@@ -2,31 +2,39 @@
 //! exactly those that must come again, so that one bad message does not repeat nine good ones.
 //! Source: AWS Lambda Developer Guide, "Implementing partial batch responses".
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 
-use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
+use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse};
 use futures::{FutureExt, StreamExt, stream};
 use millrace_application::JobOutcome;
 use millrace_domain::QueueName;
-use millrace_ports::{DELAY_MS_MAX, JobQueue, OutgoingMessage, PortError, ReceivedMessage};
+use millrace_ports::{
+    DEAD_LETTER_CODE, DEAD_LETTER_REASON, DELAY_MS_MAX, JobQueue, OutgoingMessage, PortError, ReceivedMessage,
+};
 
-use crate::received_message;
+use crate::{Batch, received_message};
 
 /// How long a message is hidden after its handler panicked, in milliseconds.
 const PANIC_WAIT_MS: u64 = 5_000;
+/// What a message that died carries, and carries still when it comes back.
+const OF_THE_DEAD: [&str; 2] = [DEAD_LETTER_CODE, DEAD_LETTER_REASON];
 
 /// Runs the messages of an event, at most `concurrency` at a time, and steers each by its outcome:
 ///
 /// - `Acknowledge`: reported as done; Lambda deletes it.
-/// - `Postpone`: sent again as a new message with the delay, then reported as done; its receive count starts anew.
+/// - `Postpone`: sent again as a new message with the delay, then reported as done; its receive count starts anew, and
+///   it no longer counts as redriven.
+/// - `PostponeRedriven`: the same, and it still counts as redriven.
 /// - `Retry`: hidden for the delay and reported as failed; its receive count goes on.
 /// - `DeadLetter`: moved to the dead-letter queue with the reason, then reported as done.
 ///
+/// A message for which no time is left is not begun: it is reported as failed and visible at once, for another invocation.
 /// A message that could not be steered is reported as failed and comes again after its visibility timeout: nothing is
 /// lost, at the price of a repetition. A panic of the handler counts as `Retry`.
 pub async fn run_batch<Handle, Handled>(
-    event: SqsEvent,
+    batch: impl Into<Batch>,
     queue: QueueName,
     jobs: &dyn JobQueue,
     concurrency: usize,
@@ -36,6 +44,7 @@ where
     Handle: Fn(ReceivedMessage) -> Handled,
     Handled: Future<Output = JobOutcome>,
 {
+    let Batch { event, limit } = batch.into();
     let run = |record| {
         let handle = &handle;
         async move {
@@ -44,6 +53,10 @@ where
                 tracing::error!(queue = queue.as_str(), message_id = id, "message lacks id, receipt or body");
                 return Some(id);
             };
+            if !limit.has_time() {
+                return_unbegun(jobs, queue, &message).await;
+                return Some(id);
+            }
             let outcome = AssertUnwindSafe(handle(message.clone())).catch_unwind().await;
             let outcome = outcome.unwrap_or_else(|_| JobOutcome::Retry {
                 delay_ms: PANIC_WAIT_MS,
@@ -58,10 +71,23 @@ where
     response
 }
 
+/// Whether a message comes back from the dead-letter queue.
+pub(crate) fn is_redriven(message: &ReceivedMessage) -> bool {
+    OF_THE_DEAD.iter().any(|name| message.attributes.contains_key(*name))
+}
+
 fn failure(message_id: String) -> BatchItemFailure {
     let mut failure = BatchItemFailure::default();
     failure.item_identifier = message_id;
     failure
+}
+
+/// Makes a message visible for whoever has time for it.
+async fn return_unbegun(jobs: &dyn JobQueue, queue: QueueName, message: &ReceivedMessage) {
+    tracing::warn!(queue = queue.as_str(), message_id = message.message_id, "no time left, job not begun");
+    if let Err(error) = jobs.change_visibility(queue, &message.receipt, 0).await {
+        tracing::warn!(%error, "job returns after its visibility timeout instead");
+    }
 }
 
 /// `Ok` if the message is to be deleted, `Err` if it must come again.
@@ -73,15 +99,23 @@ async fn steer(
 ) -> Result<(), ()> {
     let steered = match outcome {
         JobOutcome::Acknowledge => return Ok(()),
-        JobOutcome::Postpone { delay_ms } => send_again(jobs, queue, message, delay_ms).await,
-        JobOutcome::DeadLetter { reason } => {
+        JobOutcome::Postpone { delay_ms } => {
+            let alive = message.attributes.iter().filter(|(name, _)| !OF_THE_DEAD.contains(&name.as_str()));
+            let attributes = alive.map(|(name, value)| (name.clone(), value.clone())).collect();
+            send_again(jobs, queue, message, attributes, delay_ms).await
+        }
+        JobOutcome::PostponeRedriven { delay_ms } => {
+            send_again(jobs, queue, message, message.attributes.clone(), delay_ms).await
+        }
+        JobOutcome::DeadLetter { code, reason } => {
             tracing::error!(
                 queue = queue.as_str(),
                 message_id = message.message_id,
+                code = code.as_str(),
                 reason,
                 "job dead-lettered"
             );
-            jobs.dead_letter(queue, message, &reason).await
+            jobs.dead_letter(queue, message, code, &reason).await
         }
         JobOutcome::Retry { delay_ms, reason } => {
             let attempt = message.receive_count;
@@ -108,13 +142,14 @@ async fn send_again(
     jobs: &dyn JobQueue,
     queue: QueueName,
     message: &ReceivedMessage,
+    attributes: BTreeMap<String, String>,
     delay_ms: u64,
 ) -> Result<(), PortError> {
     let again = OutgoingMessage {
         body: message.body.clone(),
         group: message.group.clone(),
         delay_ms: delay_ms.min(DELAY_MS_MAX),
-        attributes: message.attributes.clone(),
+        attributes,
     };
     jobs.send(queue, vec![again]).await.into_iter().collect()
 }
@@ -122,9 +157,13 @@ async fn send_again(
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use millrace_ports::DeadLetterCode;
 
     use super::*;
-    use crate::recording_queue::{RecordingQueue, Steered, event_of};
+    use crate::recording_queue::{RecordingQueue, Steered, event_of, received};
+    use crate::{TimeLimit, to_sqs_event};
 
     /// The outcome that a body asks for.
     fn outcome(body: &str) -> JobOutcome {
@@ -132,7 +171,10 @@ mod tests {
             "postpone" => JobOutcome::Postpone { delay_ms: 7_000 },
             "postpone for ever" => JobOutcome::Postpone { delay_ms: u64::MAX },
             "retry" => JobOutcome::Retry { delay_ms: 5_000, reason: "embedder away".into() },
-            "dead" => JobOutcome::DeadLetter { reason: "no such document".into() },
+            "postpone redriven" => JobOutcome::PostponeRedriven { delay_ms: 7_000 },
+            "dead" => {
+                JobOutcome::DeadLetter { code: DeadLetterCode::NotFound, reason: "no such document".into() }
+            }
             "panic" => panic!("the test asked for it"),
             _ => JobOutcome::Acknowledge,
         }
@@ -180,12 +222,33 @@ mod tests {
         assert_eq!(queue.steered(), [sent("postpone", 7_000), sent("postpone for ever", DELAY_MS_MAX)]);
     }
 
+    /// Otherwise a copy that comes long after its redrive would try a document again that failed since.
+    #[tokio::test]
+    async fn a_redriven_message_that_is_postponed_is_redriven_no_more_unless_that_is_asked_for() {
+        let queue = RecordingQueue::default();
+        let handle = |message: ReceivedMessage| async move { outcome(&message.body) };
+        let redriven = ["postpone", "postpone redriven"].map(|body| {
+            let mut message = received(1, body);
+            message.attributes.insert(DEAD_LETTER_REASON.into(), "embedder away".into());
+            message.attributes.insert(DEAD_LETTER_CODE.into(), "unavailable".into());
+            message
+        });
+        let event = to_sqs_event(QueueName::Ingest, redriven.to_vec());
+        run_batch(event, QueueName::Ingest, &queue, 1, handle).await;
+        let names = |steered: &Steered| match steered {
+            Steered::Sent(message) => message.attributes.keys().cloned().collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        };
+        let names: Vec<_> = queue.steered().iter().map(names).collect();
+        assert_eq!(names, [vec!["traceparent"], vec![DEAD_LETTER_CODE, DEAD_LETTER_REASON, "traceparent"]]);
+    }
+
     #[tokio::test]
     async fn a_dead_letter_carries_its_reason() {
         let queue = RecordingQueue::default();
         run(&queue, &["dead"]).await;
-        let reason = "no such document".into();
-        assert_eq!(queue.steered(), [Steered::DeadLettered { message_id: "m-1".into(), reason }]);
+        let (code, reason) = (DeadLetterCode::NotFound, "no such document".into());
+        assert_eq!(queue.steered(), [Steered::DeadLettered { message_id: "m-1".into(), code, reason }]);
     }
 
     #[tokio::test]
@@ -202,6 +265,17 @@ mod tests {
         assert_eq!(response, failures(&["m-2"]));
         let hidden = Steered::Hidden { receipt: "r-2".into(), delay_ms: PANIC_WAIT_MS };
         assert!(queue.steered().contains(&hidden), "{:?}", queue.steered());
+    }
+
+    #[tokio::test]
+    async fn what_there_is_no_time_for_is_left_to_another_invocation() {
+        let queue = RecordingQueue::default();
+        let handle = |_| async { panic!("no message may be begun") };
+        let batch = Batch::within(event_of(&["ok", "ok"]), TimeLimit::after(Duration::ZERO));
+        let response = run_batch(batch, QueueName::Ingest, &queue, 1, handle).await;
+        assert_eq!(serde_json::to_value(response).unwrap(), failures(&["m-1", "m-2"]));
+        let visible = |receipt: &str| Steered::Hidden { receipt: receipt.into(), delay_ms: 0 };
+        assert_eq!(queue.steered(), [visible("r-1"), visible("r-2")]);
     }
 
     #[tokio::test]

@@ -9,14 +9,35 @@ use millrace_domain::{ByteSize, ContentHash, DocumentKey, Generation, TenantId, 
 
 use crate::{ByteStream, PortError};
 
+/// How the key of an uploaded content ends.
+const CONTENT: &str = ".content";
+/// How the key of an upload's record ends.
+const PENDING: &str = ".pending";
+
 /// The name of a blob: `tenant/document/part`. Made only from validated ids, so it is safe as a path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BlobKey(String);
 
 impl BlobKey {
-    /// An uploaded content.
+    /// An uploaded content. Its ending is its own, since a bucket's notifications can be chosen by the beginning or the
+    /// end of a key only, and chunk files shall not cause any.
     pub fn source(key: &DocumentKey, upload: UploadId) -> Self {
-        Self(format!("{}/{}/source-{upload}", key.tenant_id, key.document_id))
+        Self(format!("{}/{}/source-{upload}{CONTENT}", key.tenant_id, key.document_id))
+    }
+
+    /// What an upload by URL was announced to be; there until its content was accepted.
+    pub fn pending(key: &DocumentKey, upload: UploadId) -> Self {
+        Self(format!("{}/{}/source-{upload}{PENDING}", key.tenant_id, key.document_id))
+    }
+
+    /// The document and upload whose content this text is the key of.
+    pub fn source_of(text: &str) -> Option<(DocumentKey, UploadId)> {
+        upload_of(text, &[CONTENT])
+    }
+
+    /// The document and upload to which this key belongs, as their content or as the record of what is pending.
+    pub fn upload_of(text: &str) -> Option<(DocumentKey, UploadId)> {
+        upload_of(text, &[CONTENT, PENDING])
     }
 
     /// The extracted text of a generation, as JSON of `ExtractedText`.
@@ -33,6 +54,15 @@ impl BlobKey {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+fn upload_of(text: &str, endings: &[&str]) -> Option<(DocumentKey, UploadId)> {
+    let mut parts = text.split('/');
+    let (tenant, document, part) = (parts.next()?, parts.next()?, parts.next()?);
+    let name = part.strip_prefix("source-").filter(|_| parts.next().is_none())?;
+    let upload = endings.iter().find_map(|ending| name.strip_suffix(ending))?;
+    let key = DocumentKey { tenant_id: TenantId::new(tenant).ok()?, document_id: document.parse().ok()? };
+    Some((key, upload.parse().ok()?))
 }
 
 /// The beginning of the keys of some blobs of one document.
@@ -76,7 +106,8 @@ pub struct BlobUsage {
 
 /// Stores bytes under keys.
 ///
-/// An implementer promises: after `Ok` of a write the bytes survive a crash; a read sees a whole write or none;
+/// An implementer promises: after `Ok` of a write the bytes survive the end of the process, and a power cut no later
+/// than anything that was acknowledged after them, the append that makes them count above all; a read sees a whole write or none;
 /// writing a key again replaces it whole; a failed or interrupted stream leaves no blob under the key; deletions
 /// are idempotent; listing behind `usage` and `delete_prefix` reads to the end.
 #[async_trait]
@@ -120,8 +151,9 @@ pub trait BlobStore: Send + Sync + fmt::Debug {
     /// Counts what lies under a prefix.
     async fn usage(&self, prefix: &BlobPrefix) -> Result<BlobUsage, PortError>;
 
-    /// Keys of uploaded contents last written before `age_ms` ago, in any order, at most `limit`: candidates for
-    /// orphans, whose event may never have been appended. `tenant` narrows it.
+    /// Uploads whose content, or whose record of what is pending, was last written before `age_ms` ago, in any order, at
+    /// most `limit`; one with both may come twice. They are candidates for orphans, whose event may never have been
+    /// appended. Repeated calls go round all of them. `tenant` narrows it.
     async fn old_sources(
         &self,
         tenant: Option<&TenantId>,

@@ -42,6 +42,11 @@ impl StepKey {
         Self(format!("restart/{}/{}/{version}", key.tenant_id, key.document_id))
     }
 
+    /// Try a document again because a message about it came back from the dead letters: once for each such message.
+    pub fn redrive(key: &DocumentKey, message_id: &str) -> Self {
+        Self(format!("redrive/{}/{}/{message_id}", key.tenant_id, key.document_id))
+    }
+
     /// A client's request under its idempotency key.
     pub fn request(tenant: &TenantId, key: &IdempotencyKey) -> Self {
         Self(format!("request/{tenant}/{key}"))

@@ -6,7 +6,7 @@ use std::fmt;
 use async_trait::async_trait;
 use millrace_domain::{QueueName, Timestamp};
 
-use crate::PortError;
+use crate::{DeadLetterCode, PortError};
 
 /// Longest body in bytes, as SQS has it.
 pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
@@ -14,8 +14,6 @@ pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
 pub const DELAY_MS_MAX: u64 = 900_000;
 /// Longest visibility timeout in milliseconds, as SQS has it (12 h).
 pub const VISIBILITY_MS_MAX: u64 = 43_200_000;
-/// The attribute under which a dead-lettered message says why.
-pub const DEAD_LETTER_REASON: &str = "dead-letter-reason";
 /// The attribute that carries the W3C Trace Context.
 pub const TRACEPARENT: &str = "traceparent";
 
@@ -48,7 +46,7 @@ pub struct ReceivedMessage {
     pub body: String,
     /// As sent.
     pub group: Option<String>,
-    /// As sent, and `DEAD_LETTER_REASON` on a dead-letter queue.
+    /// As sent; of a message that was redriven, also `DEAD_LETTER_CODE` and `DEAD_LETTER_REASON`.
     pub attributes: BTreeMap<String, String>,
     /// 1 at the first delivery.
     pub receive_count: u32,
@@ -97,11 +95,13 @@ pub trait JobQueue: Send + Sync + fmt::Debug {
         delay_ms: u64,
     ) -> Result<(), PortError>;
 
-    /// Moves a message in flight to the dead-letter queue, with the reason as an attribute.
+    /// Moves a message in flight to the dead-letter queue, with code and reason as attributes; those of an earlier death are
+    /// replaced.
     async fn dead_letter(
         &self,
         queue: QueueName,
         message: &ReceivedMessage,
+        code: DeadLetterCode,
         reason: &str,
     ) -> Result<(), PortError>;
 }
@@ -127,6 +127,10 @@ pub trait JobConsumer: Send + Sync + fmt::Debug {
     /// Counts the messages.
     async fn depth(&self, queue: QueueName) -> Result<QueueDepth, PortError>;
 
-    /// Looks at the dead-letter queue, oldest first, without receiving.
-    async fn dead_letters(&self, queue: QueueName, most: usize) -> Result<Vec<ReceivedMessage>, PortError>;
+    /// When the oldest message that was neither deleted nor given up was sent. A queue that cannot say answers `None`, as it
+    /// does when it is empty (SQS tells this only as a metric).
+    async fn oldest_sent_at(&self, queue: QueueName) -> Result<Option<Timestamp>, PortError> {
+        let _ = queue;
+        Ok(None)
+    }
 }

@@ -3,6 +3,7 @@
 
 mod blob_store;
 mod clock;
+mod dead_letters;
 mod embedder;
 mod embedding_cache;
 mod error;
@@ -14,9 +15,11 @@ mod read_model;
 mod search_index;
 mod settings;
 mod text_extractor;
+mod upload_urls;
 
 pub use blob_store::*;
 pub use clock::*;
+pub use dead_letters::*;
 pub use embedder::*;
 pub use embedding_cache::*;
 pub use error::*;
@@ -28,3 +31,4 @@ pub use read_model::*;
 pub use search_index::*;
 pub use settings::*;
 pub use text_extractor::*;
+pub use upload_urls::*;

@@ -5,6 +5,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use millrace_domain::{ChunkIndex, CollectionName, DocumentId, DocumentKey, Generation, TenantId};
+use serde_json::Value;
 
 use crate::{Embedding, PortError};
 
@@ -54,6 +55,23 @@ pub struct SearchFilter {
     pub documents: Vec<DocumentId>,
     /// Only documents whose metadata has all these pairs.
     pub metadata: serde_json::Map<String, serde_json::Value>,
+}
+
+impl SearchFilter {
+    /// Whether a document's metadata has each pair asked for: the same value, or a list that contains it.
+    pub fn has_pairs(&self, metadata: &serde_json::Map<String, serde_json::Value>) -> bool {
+        self.metadata.iter().all(|(key, asked)| {
+            metadata.get(key).is_some_and(|value| match value {
+                Value::Array(values) => same(value, asked) || values.iter().any(|value| same(value, asked)),
+                value => same(value, asked),
+            })
+        })
+    }
+}
+
+/// Equality of JSON values, 1 and 1.0 being the same number.
+fn same(a: &Value, b: &Value) -> bool {
+    a == b || a.as_f64().is_some_and(|a| Some(a) == b.as_f64())
 }
 
 /// A search in one collection.
@@ -135,4 +153,40 @@ pub trait SearchIndex: Send + Sync + fmt::Debug {
         collection: &CollectionName,
         generation: Option<Generation>,
     ) -> Result<IndexUsage, PortError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn pairs_are_equal_values_or_members_of_lists() {
+        let metadata = json!({ "year": 2024, "tags": ["a", 7], "draft": false, "none": null });
+        let passes = |asked: Value| {
+            let filter = SearchFilter { documents: Vec::new(), metadata: asked.as_object().unwrap().clone() };
+            filter.has_pairs(metadata.as_object().unwrap())
+        };
+        for asked in [
+            json!({}),
+            json!({ "year": 2024.0 }),
+            json!({ "tags": "a" }),
+            json!({ "tags": 7, "draft": false }),
+            json!({ "tags": ["a", 7] }),
+            json!({ "none": null }),
+        ] {
+            assert!(passes(asked.clone()), "{asked}");
+        }
+        for asked in [
+            json!({ "year": "2024" }),
+            json!({ "tags": ["a"] }),
+            json!({ "tags": "b" }),
+            json!({ "draft": true }),
+            json!({ "missing": null }),
+            json!({ "year": 2024, "draft": true }),
+        ] {
+            assert!(!passes(asked.clone()), "{asked}");
+        }
+    }
 }

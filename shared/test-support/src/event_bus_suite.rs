@@ -37,6 +37,19 @@ impl std::fmt::Debug for EventBusFixture {
 #[macro_export]
 macro_rules! event_bus_suite {
     ($fixture:path) => {
+        $crate::remote_event_bus_suite!($fixture);
+        $crate::suite_cases!(
+            event_bus_suite,
+            $fixture,
+            [an_event_is_grouped_by_its_tenant_with_the_trace_beside,]
+        );
+    };
+}
+
+/// The same for a bus that passes on the event alone, as EventBridge does to a queue.
+#[macro_export]
+macro_rules! remote_event_bus_suite {
+    ($fixture:path) => {
         $crate::suite_cases!(
             event_bus_suite,
             $fixture,
@@ -95,7 +108,7 @@ pub async fn every_subscriber_whose_rule_matches_gets_the_event(fixture: &EventB
     assert_eq!(received(fixture, QueueName::Ingest).await, []);
 }
 
-/// With the attributes that rules and subscribers look at, the tenant as the group, and the trace beside.
+/// With the attributes that rules and subscribers look at.
 pub async fn an_event_arrives_as_event_bridge_delivers_it(fixture: &EventBusFixture) {
     let ids = SeededIds::new(1);
     let mut event = history(&ids).remove(0);
@@ -111,6 +124,15 @@ pub async fn an_event_arrives_as_event_bridge_delivers_it(fixture: &EventBusFixt
         assert!(body[attribute].is_string(), "{attribute}");
     }
     assert_eq!(body["detail"], serde_json::to_value(&event).unwrap());
+}
+
+/// So that a busy tenant delays only itself, and a subscriber needs not open the event to go on with its trace.
+pub async fn an_event_is_grouped_by_its_tenant_with_the_trace_beside(fixture: &EventBusFixture) {
+    let ids = SeededIds::new(1);
+    let mut event = history(&ids).remove(0);
+    event.trace.traceparent = Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into());
+    fixture.bus.publish(std::slice::from_ref(&event)).await.remove(0).unwrap();
+    let message = received(fixture, QueueName::Projector).await.remove(0);
     assert_eq!(message.group.as_deref(), Some("acme"));
     assert_eq!(message.attributes.get(TRACEPARENT), event.trace.traceparent.as_ref());
 }

@@ -1,12 +1,14 @@
 //! Which port call goes wrong, and how: one plan is shared by the fault decorators of all ports of a simulated process, and
-//! counts their calls in order. It breaks nothing by itself and chooses nothing at random; whoever arms it does.
+//! counts their calls in order. It breaks nothing by itself and chooses nothing at random; whoever arms it does. A
+//! director in its place decides at every call, and lets calls wait for their turn.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
+use futures::future::BoxFuture;
 use millrace_ports::{ErrorKind, PortError};
 
 /// How a call goes wrong.
@@ -64,14 +66,31 @@ struct State {
     wakers: Vec<Waker>,
 }
 
+/// Decides at every call what becomes of it: how a simulation interleaves calls and breaks them.
+pub trait Director: Send + Sync + fmt::Debug {
+    /// Waits until it is the call's turn. An error is its answer, and it does nothing.
+    fn before(&self, name: &'static str) -> BoxFuture<'_, Option<PortError>>;
+
+    /// Waits until it is the answer's turn, the work being done. An error is the answer in its place.
+    fn after(&self, name: &'static str) -> BoxFuture<'_, Option<PortError>>;
+}
+
 /// The plan. Unarmed, it lets every call pass and counts it.
 #[derive(Debug, Default)]
-pub struct FaultPlan(Mutex<State>);
+pub struct FaultPlan {
+    state: Mutex<State>,
+    director: Option<Arc<dyn Director>>,
+}
 
 impl FaultPlan {
     /// A plan without faults.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// No plan: a director decides about every call.
+    pub fn directed(director: Arc<dyn Director>) -> Self {
+        Self { director: Some(director), ..Self::default() }
     }
 
     /// Starts counting anew, with these faults, each at the call of that number from 0.
@@ -127,8 +146,7 @@ impl FaultPlan {
         name: &'static str,
         effect: impl Future<Output = Result<T, PortError>>,
     ) -> Result<T, PortError> {
-        let failed = || Err(PortError::caused(ErrorKind::Unavailable, name, "the plan says so"));
-        self.call_with(name, effect, failed).await
+        self.call_with(name, effect, Err).await
     }
 
     /// The same for a call whose answer is not one result; `failed` makes the answer of one that failed.
@@ -136,14 +154,22 @@ impl FaultPlan {
         &self,
         name: &'static str,
         effect: impl Future<Output = T>,
-        failed: impl FnOnce() -> T,
+        failed: impl FnOnce(PortError) -> T,
     ) -> T {
+        if let Some(director) = &self.director {
+            if let Some(error) = director.before(name).await {
+                return failed(error);
+            }
+            let answer = effect.await;
+            return director.after(name).await.map_or(answer, failed);
+        }
+        let unavailable = || PortError::caused(ErrorKind::Unavailable, name, "the plan says so");
         match self.next(name) {
             None => effect.await,
-            Some(Fault::FailBefore) => failed(),
+            Some(Fault::FailBefore) => failed(unavailable()),
             Some(Fault::FailAfter) => {
                 drop(effect.await);
-                failed()
+                failed(unavailable())
             }
             Some(Fault::HaltBefore) => {
                 self.halt().await;
@@ -190,7 +216,7 @@ impl FaultPlan {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

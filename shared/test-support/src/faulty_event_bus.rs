@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use millrace_domain::EventEnvelope;
-use millrace_ports::{ErrorKind, EventBus, PortError};
+use millrace_ports::{EventBus, PortError};
 
 use crate::FaultPlan;
 
@@ -26,8 +26,8 @@ impl FaultyEventBus {
 impl EventBus for FaultyEventBus {
     async fn publish(&self, events: &[EventEnvelope]) -> Vec<Result<(), PortError>> {
         const NAME: &str = "event_bus.publish";
-        let lost = || Err(PortError::caused(ErrorKind::Unavailable, NAME, "the plan says so"));
-        let failed = || events.iter().map(|_| lost()).collect();
+        let failed =
+            |error: PortError| events.iter().map(|_| Err(PortError::new(error.kind, NAME))).collect();
         self.plan.call_with(NAME, self.inner.publish(events), failed).await
     }
 }

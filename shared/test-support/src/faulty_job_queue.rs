@@ -1,17 +1,19 @@
 //! Queues whose calls go wrong by a plan. A send of several messages goes wrong as a whole; an adapter that sends some and
 //! not others is not imitated.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use millrace_domain::QueueName;
+use millrace_domain::{QueueName, Timestamp};
 use millrace_ports::{
-    ErrorKind, JobConsumer, JobQueue, OutgoingMessage, PortError, QueueDepth, Receipt, ReceivedMessage,
+    DeadLetterCode, DeadLetterPage, DeadLetters, JobConsumer, JobQueue, OutgoingMessage, PortError,
+    QueueDepth, Receipt, ReceivedMessage, Redrive,
 };
 
 use crate::FaultPlan;
 
-/// The decorator of both queue ports. `T` implements the one that is used, or both.
+/// The decorator of the queue ports. `T` implements those that are used.
 #[derive(Debug)]
 pub struct FaultyJobQueue<T: ?Sized> {
     inner: Arc<T>,
@@ -30,8 +32,7 @@ impl<T: JobQueue + ?Sized> JobQueue for FaultyJobQueue<T> {
     async fn send(&self, queue: QueueName, messages: Vec<OutgoingMessage>) -> Vec<Result<(), PortError>> {
         const NAME: &str = "job_queue.send";
         let count = messages.len();
-        let lost = || Err(PortError::caused(ErrorKind::Unavailable, NAME, "the plan says so"));
-        let failed = || (0..count).map(|_| lost()).collect();
+        let failed = |error: PortError| (0..count).map(|_| Err(PortError::new(error.kind, NAME))).collect();
         self.plan.call_with(NAME, self.inner.send(queue, messages), failed).await
     }
 
@@ -49,9 +50,11 @@ impl<T: JobQueue + ?Sized> JobQueue for FaultyJobQueue<T> {
         &self,
         queue: QueueName,
         message: &ReceivedMessage,
+        code: DeadLetterCode,
         reason: &str,
     ) -> Result<(), PortError> {
-        self.plan.call("job_queue.dead_letter", self.inner.dead_letter(queue, message, reason)).await
+        let effect = self.inner.dead_letter(queue, message, code, reason);
+        self.plan.call("job_queue.dead_letter", effect).await
     }
 }
 
@@ -74,7 +77,31 @@ impl<T: JobConsumer + ?Sized> JobConsumer for FaultyJobQueue<T> {
         self.plan.call("job_consumer.depth", self.inner.depth(queue)).await
     }
 
-    async fn dead_letters(&self, queue: QueueName, most: usize) -> Result<Vec<ReceivedMessage>, PortError> {
-        self.plan.call("job_consumer.dead_letters", self.inner.dead_letters(queue, most)).await
+    async fn oldest_sent_at(&self, queue: QueueName) -> Result<Option<Timestamp>, PortError> {
+        self.plan.call("job_consumer.oldest_sent_at", self.inner.oldest_sent_at(queue)).await
+    }
+}
+
+#[async_trait]
+impl<T: DeadLetters + ?Sized> DeadLetters for FaultyJobQueue<T> {
+    async fn list(
+        &self,
+        queue: QueueName,
+        after: Option<&str>,
+        most: usize,
+    ) -> Result<DeadLetterPage, PortError> {
+        self.plan.call("dead_letters.list", self.inner.list(queue, after, most)).await
+    }
+
+    async fn redrive(&self, queue: QueueName, letters: &[Redrive]) -> Result<Vec<String>, PortError> {
+        self.plan.call("dead_letters.redrive", self.inner.redrive(queue, letters)).await
+    }
+
+    async fn redrive_all(
+        &self,
+        queue: QueueName,
+        max_per_second: Option<NonZeroU32>,
+    ) -> Result<u64, PortError> {
+        self.plan.call("dead_letters.redrive_all", self.inner.redrive_all(queue, max_per_second)).await
     }
 }

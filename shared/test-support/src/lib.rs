@@ -5,6 +5,7 @@ pub mod api_key_store_suite;
 pub mod blob_store_suite;
 pub mod builders;
 pub mod collection_store_suite;
+pub mod dead_letter_suite;
 pub mod embedding_cache_suite;
 pub mod event_bus_suite;
 pub mod event_store_suite;
@@ -17,15 +18,17 @@ mod faulty_job_ledger;
 mod faulty_job_queue;
 mod faulty_read_model;
 mod faulty_search_index;
+mod faulty_upload_urls;
 pub mod job_ledger_suite;
 pub mod job_queue_suite;
 pub mod read_model_suite;
 pub mod search_index_suite;
 mod sim_clock;
 pub mod strategies;
+pub mod upload_urls_suite;
 
 pub use builders::Story;
-pub use fault_plan::{Fault, FaultPlan, Fired};
+pub use fault_plan::{Director, Fault, FaultPlan, Fired};
 pub use faulty_blob_store::FaultyBlobStore;
 pub use faulty_embedding_cache::FaultyEmbeddingCache;
 pub use faulty_event_bus::FaultyEventBus;
@@ -34,6 +37,7 @@ pub use faulty_job_ledger::FaultyJobLedger;
 pub use faulty_job_queue::FaultyJobQueue;
 pub use faulty_read_model::FaultyReadModel;
 pub use faulty_search_index::FaultySearchIndex;
+pub use faulty_upload_urls::FaultyUploadUrls;
 pub use sim_clock::{SIM_START, SeededIds, SimClock, split_mix};
 
 /// Makes a test of each case of a suite. The suites' own macros call it; the crate that uses them needs tokio.

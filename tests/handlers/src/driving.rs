@@ -10,12 +10,15 @@ use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _, stream};
-use millrace_application::{AcceptError, Accepted, ContentUpload, SweepReport};
-use millrace_domain::{CollectionName, DocumentKey, IdempotencyKey, Job, JobEnvelope, QueueName};
+use millrace_application::{AcceptError, Accepted, AnnouncedContent, ContentUpload, Replaced, SweepReport};
+use millrace_domain::{
+    ByteSize, CollectionName, ContentHash, DocumentKey, IdempotencyKey, Job, JobEnvelope, QueueName,
+};
 use millrace_function_runtime::{to_sqs_event, to_stream_record};
-use millrace_ports::{IdGenerator as _, OutgoingMessage, PortError, Receipt};
+use millrace_ports::{IdGenerator as _, OutgoingMessage, PortError, Receipt, UploadGrant};
 use millrace_test_support::builders::{tenant, trace};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use crate::{SAMPLE_TENANT, World};
 
@@ -56,6 +59,7 @@ impl World {
             QueueName::Embed => millrace_embed_worker::handle(&self.embed, jobs, event).await,
             QueueName::Purge => millrace_sweeper::handle_purges(&self.purges, jobs, event).await,
             QueueName::Projector => millrace_projector::handle(&self.project, jobs, event).await,
+            QueueName::Uploads => millrace_upload_completer::handle(&self.complete, jobs, event).await,
         }
     }
 
@@ -242,6 +246,42 @@ impl World {
         let key = self.upload(text).await;
         self.settle().await;
         key
+    }
+
+    /// Announces a text, of a new document or of a document's next generation, and gives the grant that was signed.
+    pub async fn announce(&self, text: &str, replaced: Option<Replaced>) -> UploadGrant {
+        let content = AnnouncedContent {
+            collection: CollectionName::default(),
+            filename: "notes.txt".into(),
+            declared_media_type: Some("text/plain".into()),
+            size: ByteSize::new(text.len() as u64),
+            sha256: ContentHash::from_digest(Sha256::digest(text).into()),
+            metadata: serde_json::Map::new(),
+            idempotency_key: None,
+            trace: trace(&*self.ids),
+        };
+        let started = self.start.run(tenant(SAMPLE_TENANT), replaced, content).await;
+        let url = started.expect("the upload is started").signed.url;
+        let query = url.split_once('?').expect("the URL has a query").1;
+        self.behind.receiver.verify(query).expect("the URL was signed here")
+    }
+
+    /// Puts a text to where it was announced; its notification waits.
+    pub async fn put(&self, grant: &UploadGrant, text: &str) {
+        let bytes = Bytes::copy_from_slice(text.as_bytes());
+        self.receive.run(grant, stream::iter([Ok(bytes)]).boxed()).await.expect("the bytes are taken");
+    }
+
+    /// Announces and puts a text.
+    pub async fn put_by_url(&self, text: &str, replaced: Option<Replaced>) -> UploadGrant {
+        let grant = self.announce(text, replaced).await;
+        self.put(&grant, text).await;
+        grant
+    }
+
+    /// A document as a client that replaces it sees it.
+    pub async fn replaced(&self, key: &DocumentKey) -> Replaced {
+        Replaced::of(key.clone(), &self.document(key).await, None)
     }
 
     /// Replaces a document's content.

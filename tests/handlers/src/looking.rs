@@ -9,7 +9,7 @@ use millrace_domain::{
     CollectionName, ContentHash, Document, DocumentKey, EventEnvelope, Generation, QueueName, Version,
     check_document, evolve,
 };
-use millrace_ports::{BlobKey, BlobPrefix, JobQueue, QueueDepth, ReceivedMessage, SearchFilter};
+use millrace_ports::{BlobKey, BlobPrefix, DeadLetter, JobQueue, QueueDepth, SearchFilter};
 use millrace_test_support::FaultyJobQueue;
 use serde_json::Value;
 
@@ -141,8 +141,8 @@ impl World {
     }
 
     /// The dead letters of a queue.
-    pub async fn dead_letters(&self, queue: QueueName) -> Vec<ReceivedMessage> {
-        self.behind.consumer.dead_letters(queue, 100).await.expect("dead letters can be listed")
+    pub async fn dead_letters(&self, queue: QueueName) -> Vec<DeadLetter> {
+        self.behind.dead_letters.list(queue, None, 100).await.expect("dead letters can be listed").letters
     }
 }
 

@@ -75,7 +75,7 @@ impl TinyEmbedder {
     fn next_trouble(&self) -> Option<Trouble> {
         let mut state = self.lock();
         let (trouble, times) = state.trouble?;
-        state.trouble = (times > 1).then_some((trouble, times - 1));
+        state.trouble = (times > 1).then(|| (trouble, times - 1));
         (times > 0).then_some(trouble)
     }
 }

@@ -6,25 +6,27 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use millrace_adapters_local::{
-    Database, EventPattern, JournalStream, LocalEventBus, MemoryBlobStore, Publications, Rule,
-    SqliteEmbeddingCache, SqliteEventStore, SqliteJobLedger, SqliteJobQueue, SqliteReadModel,
+    Database, EventPattern, JournalStream, LocalEventBus, LocalUploadUrls, MemoryBlobStore, Publications,
+    Rule, SqliteEmbeddingCache, SqliteEventStore, SqliteJobLedger, SqliteJobQueue, SqliteReadModel,
     SqliteSearchIndex, SqliteSettings,
 };
 use millrace_application::{
-    AcceptContent, CancelIngestion, DeleteDocument, Documents, EmbedChunks, FailIngestion, IngestDocument,
-    Jobs, ProjectDocuments, PublishEvents, PurgeDocument, PurgeGeneration, ReplaceDocument, RetryIngestion,
-    SUBSCRIPTIONS, SearchDocuments, StepPolicy, Steps, Sweep, SweepPolicy, UploadDocument, queue_policy,
+    AcceptContent, CachedVectors, CancelIngestion, CompleteUpload, DeleteDocument, Documents, EmbedChunks,
+    FailIngestion, IngestDocument, Jobs, Leftovers, ListDeadLetters, ProjectDocuments, PublishEvents,
+    PurgeDocument, PurgeGeneration, ReceiveUpload, RedriveDeadLetters, ReplaceDocument, RetryIngestion,
+    SUBSCRIPTIONS, SearchDocuments, StartUpload, StepPolicy, Steps, Sweep, SweepPolicy, UploadDocument,
+    UploadHistory, queue_policy,
 };
 use millrace_chunking::{ChunkingPolicy, TokenCounting};
 use millrace_domain::{ByteSize, QueueName};
 use millrace_ports::{
-    BlobStore, Clock, CollectionStore, Embedder, EmbeddingCache, EventBus, EventStore, IdGenerator,
-    JobConsumer, JobLedger, JobQueue, ReadModel, SearchIndex,
+    BlobStore, Clock, CollectionStore, DeadLetters, Embedder, EmbeddingCache, EventBus, EventStore,
+    IdGenerator, JobConsumer, JobLedger, JobQueue, ReadModel, SearchIndex, UploadReceiver, UploadUrls,
 };
 use millrace_sweeper::Purges;
 use millrace_test_support::{
     FaultPlan, FaultyBlobStore, FaultyEmbeddingCache, FaultyEventBus, FaultyEventStore, FaultyJobLedger,
-    FaultyJobQueue, FaultyReadModel, FaultySearchIndex, SeededIds, SimClock,
+    FaultyJobQueue, FaultyReadModel, FaultySearchIndex, FaultyUploadUrls, SeededIds, SimClock,
 };
 
 use crate::{TinyEmbedder, TinyExtractor, WordTokenizer};
@@ -47,6 +49,8 @@ pub struct Parts {
     pub queue: Arc<dyn JobQueue>,
     /// Receiving them.
     pub consumer: Arc<dyn JobConsumer>,
+    /// What was given up on them.
+    pub dead_letters: Arc<dyn DeadLetters>,
     /// The contents.
     pub blobs: Arc<dyn BlobStore>,
     /// Vectors already paid for.
@@ -59,6 +63,10 @@ pub struct Parts {
     pub bus: Arc<dyn EventBus>,
     /// The collections.
     pub collections: Arc<dyn CollectionStore>,
+    /// URLs for uploads.
+    pub urls: Arc<dyn UploadUrls>,
+    /// Their receiving end.
+    pub receiver: Arc<dyn UploadReceiver>,
 }
 
 /// All of it.
@@ -84,12 +92,22 @@ pub struct World {
     pub upload: UploadDocument,
     /// Replacing.
     pub replace: ReplaceDocument,
+    /// Starting uploads by URL.
+    pub start: StartUpload,
+    /// Taking their bytes.
+    pub receive: ReceiveUpload,
+    /// Completing them.
+    pub complete: CompleteUpload,
     /// Cancelling.
     pub cancel: CancelIngestion,
     /// Deleting.
     pub delete: DeleteDocument,
     /// Retrying.
     pub retry: RetryIngestion,
+    /// Looking at dead letters.
+    pub list_dead_letters: ListDeadLetters,
+    /// Putting them back.
+    pub redrive: RedriveDeadLetters,
     /// Searching.
     pub search: SearchDocuments,
     /// chunk-worker's use case.
@@ -142,13 +160,19 @@ async fn open(database: &Database, clock: &Arc<SimClock>) -> (Parts, JournalStre
     });
     let index = SqliteSearchIndex::open(database.clone(), publications).await.expect("an empty index opens");
     let journal = JournalStream::new(database.clone(), &store);
+    let blobs: Arc<dyn BlobStore> = Arc::new(MemoryBlobStore::new(clock.clone()));
+    let urls = LocalUploadUrls::open(database, [7; 32], blobs.clone(), queue.clone(), clock.clone());
+    let urls = Arc::new(urls.await.expect("an empty database takes a secret"));
     let parts = Parts {
         store,
         ledger: Arc::new(SqliteJobLedger::new(database.clone(), clock.clone())),
         bus: Arc::new(LocalEventBus::new(queue.clone(), &rules)),
         consumer: queue.clone(),
+        dead_letters: queue.clone(),
         queue,
-        blobs: Arc::new(MemoryBlobStore::new(clock)),
+        blobs,
+        urls: urls.clone(),
+        receiver: urls,
         cache: Arc::new(SqliteEmbeddingCache::new(database.clone(), 10_000)),
         index: Arc::new(index),
         views: Arc::new(SqliteReadModel::new(database.clone())),
@@ -165,12 +189,15 @@ impl Parts {
             ledger: Arc::new(FaultyJobLedger::new(self.ledger.clone(), plan.clone())),
             queue: Arc::new(FaultyJobQueue::new(self.queue.clone(), plan.clone())),
             consumer: Arc::new(FaultyJobQueue::new(self.consumer.clone(), plan.clone())),
+            dead_letters: Arc::new(FaultyJobQueue::new(self.dead_letters.clone(), plan.clone())),
             blobs: Arc::new(FaultyBlobStore::new(self.blobs.clone(), plan.clone())),
             cache: Arc::new(FaultyEmbeddingCache::new(self.cache.clone(), plan.clone())),
             index: Arc::new(FaultySearchIndex::new(self.index.clone(), plan.clone())),
             views: Arc::new(FaultyReadModel::new(self.views.clone(), plan.clone())),
             bus: Arc::new(FaultyEventBus::new(self.bus.clone(), plan.clone())),
             collections: self.collections.clone(),
+            urls: Arc::new(FaultyUploadUrls::new(self.urls.clone(), plan.clone())),
+            receiver: self.receiver.clone(),
         }
     }
 }
@@ -206,8 +233,25 @@ fn compose(
     let steps = Steps::new(used.ledger.clone(), clock.clone(), ids.clone(), StepPolicy::default());
     let fail = FailIngestion::new(documents.clone(), jobs.clone());
     let accept = accept(&used, &documents, ids.clone(), &embedder);
+    let leftovers = Leftovers {
+        documents: documents.clone(),
+        steps: steps.clone(),
+        blobs: used.blobs.clone(),
+        index: used.index.clone(),
+    };
     let purges = purges(&used, &documents, &steps);
+    let history = UploadHistory::new(used.store.clone());
+    let complete =
+        CompleteUpload { accept: accept.clone(), history: history.clone(), urls: used.urls.clone() };
     World {
+        start: StartUpload {
+            accept: accept.clone(),
+            history: history.clone(),
+            urls: used.urls.clone(),
+            content_bytes_max: CONTENT_BYTES_MAX,
+        },
+        receive: ReceiveUpload { blobs: used.blobs.clone(), history, receiver: used.receiver.clone() },
+        complete: complete.clone(),
         journal,
         documents: Documents::new(behind.store.clone(), clock.clone(), ids.clone()),
         upload: UploadDocument::new(accept.clone()),
@@ -215,6 +259,8 @@ fn compose(
         cancel: CancelIngestion::new(documents.clone(), jobs.clone()),
         delete: DeleteDocument::new(documents.clone(), jobs.clone()),
         retry: RetryIngestion::new(documents.clone(), jobs.clone(), purges.generation.clone(), ids.clone()),
+        list_dead_letters: ListDeadLetters::new(used.dead_letters.clone()),
+        redrive: RedriveDeadLetters::new(used.dead_letters.clone()),
         search: SearchDocuments {
             store: behind.store.clone(),
             index: behind.index.clone(),
@@ -230,6 +276,7 @@ fn compose(
             extractor: Arc::new(TinyExtractor::default()),
             tokenizer: Arc::new(WordTokenizer),
             index: used.index.clone(),
+            leftovers: leftovers.clone(),
             ids: ids.clone(),
             policy: ChunkingPolicy::new(TOKENS_MAX, 4)
                 .expect("the bounds are within range")
@@ -245,6 +292,7 @@ fn compose(
             embedder: embedder.clone(),
             cache: used.cache.clone(),
             index: used.index.clone(),
+            leftovers,
             ids: ids.clone(),
         },
         purges,
@@ -254,6 +302,7 @@ fn compose(
             jobs,
             ledger: used.ledger.clone(),
             blobs: used.blobs.clone(),
+            complete,
             ids: ids.clone(),
             policy: SweepPolicy::default(),
         },
@@ -268,19 +317,24 @@ fn compose(
     }
 }
 
+fn cached_vectors(used: &Parts) -> CachedVectors {
+    CachedVectors::new(used.blobs.clone(), used.cache.clone())
+}
+
 fn purges(used: &Parts, documents: &Documents, steps: &Steps) -> Purges {
     Purges {
         document: PurgeDocument {
             documents: documents.clone(),
             steps: steps.clone(),
             blobs: used.blobs.clone(),
-            cache: used.cache.clone(),
+            vectors: cached_vectors(used),
             index: used.index.clone(),
         },
         generation: PurgeGeneration {
             documents: documents.clone(),
             steps: steps.clone(),
             blobs: used.blobs.clone(),
+            vectors: cached_vectors(used),
             index: used.index.clone(),
         },
     }

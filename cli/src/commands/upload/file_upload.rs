@@ -12,8 +12,8 @@ use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
 use crate::client::{
-    Accepted, Client, ClientError, ContentHeaders, Deadline, DocumentState, Fetched, FileContent, Following,
-    Settled, Tagged, Target, UploadRequest,
+    Accepted, ByUrl, Client, ClientError, ContentHeaders, Deadline, DocumentState, Fetched, FileContent,
+    Following, Settled, Tagged, Target, UploadRequest,
 };
 use crate::output::{Board, Line};
 use crate::session::Session;
@@ -23,6 +23,8 @@ use super::idempotency_key::{Purpose, idempotency_key};
 use super::media_type::media_type_of;
 use super::summary::{Ending, FileOutcome};
 
+/// Larger files go by URL: API Gateway takes bodies of about 4.5 MB.
+const IN_ONE_BYTES_MAX: u64 = 4 << 20;
 /// How often a document may have been uploaded and deleted again, before we stop looking for a key that is free.
 const DELETED_PREDECESSORS_MAX: usize = 32;
 
@@ -235,9 +237,33 @@ impl<'a> Uploads<'a> {
             progress: line.sending(fingerprint.length_bytes),
         };
         let upload = UploadRequest { target, headers: &headers, idempotency_key, content };
-        let outcome = self.client().upload(upload).await;
+        let outcome = if fingerprint.length_bytes > IN_ONE_BYTES_MAX {
+            self.transfer_by_url(path, fingerprint, upload).await
+        } else {
+            self.client().upload(upload).await
+        };
         fingerprint.check_unchanged(path)?;
         outcome
+    }
+
+    /// Sends a large content by URL, or in one request to a server that knows no other way.
+    async fn transfer_by_url(
+        &self,
+        path: &Path,
+        fingerprint: &Fingerprint,
+        upload: UploadRequest<'_>,
+    ) -> Result<Accepted, ClientError> {
+        match self.client().upload_by_url(&upload, &fingerprint.sha256).await? {
+            ByUrl::Accepted(accepted) => Ok(accepted),
+            ByUrl::SentInOne => self.client().upload(upload).await,
+            ByUrl::NotOffered => {
+                let name = path.display();
+                self.board.note(&format!(
+                    "this server takes no uploads by URL, so {name} goes in one request, which it may refuse as too large"
+                ));
+                self.client().upload(upload).await
+            }
+        }
     }
 
     /// Waits for the document, if that is wanted, and says what became of it.

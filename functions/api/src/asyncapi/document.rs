@@ -130,7 +130,8 @@ fn jobs_of(queue: QueueName) -> Option<&'static str> {
         QueueName::Ingest => Some("Documents to extract, chunk and index by words: `ingest_document`."),
         QueueName::Embed => Some("Batches of chunks to embed: `embed_chunks`."),
         QueueName::Purge => Some("Generations and documents to purge: `purge_generation`, `purge_document`."),
-        QueueName::Projector => None,
+        // Their messages are the bus's and the object store's, not commands of ours.
+        QueueName::Projector | QueueName::Uploads => None,
     }
 }
 

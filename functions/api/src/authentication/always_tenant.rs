@@ -27,4 +27,8 @@ impl Authenticator for AlwaysTenant {
         require_same_machine(head)?;
         Ok(self.tenant_id.clone())
     }
+
+    fn serves_one_tenant(&self) -> bool {
+        true
+    }
 }

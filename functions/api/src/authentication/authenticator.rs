@@ -1,6 +1,6 @@
 //! The trait that tells whose request it is, and what a failure to tell means to the client. What a tenant may then do is
-//! no question here: everything, to its own documents, and to see how long
-//! the queues are.
+//! no question here: everything, to its own documents and the messages about them, and to
+//! see how long the queues are.
 
 use std::fmt;
 
@@ -35,6 +35,12 @@ pub enum AuthenticationError {
 pub trait Authenticator: Send + Sync + fmt::Debug {
     /// The tenant that the request belongs to.
     async fn authenticate(&self, head: &Parts) -> Result<TenantId, AuthenticationError>;
+
+    /// Whether there is only one tenant, so that whoever is let in runs the installation too and may see what belongs
+    /// to nobody.
+    fn serves_one_tenant(&self) -> bool {
+        false
+    }
 }
 
 impl From<AuthenticationError> for Problem {

@@ -44,11 +44,7 @@ impl Headers {
             None => None,
             Some(value) => Some(metadata::parse("X-Metadata", value.as_bytes())?),
         };
-        let idempotency_key = match headers.get(IDEMPOTENCY_KEY) {
-            None => None,
-            Some(value) => Some(idempotency_key(value)?),
-        };
-        Ok(Self { filename, metadata, idempotency_key })
+        Ok(Self { filename, metadata, idempotency_key: idempotency_key_of(headers)? })
     }
 }
 
@@ -71,10 +67,26 @@ pub(crate) fn raw_media_type(headers: &HeaderMap) -> Result<Option<String>, Prob
 /// The `Content-Type` among these headers, of a request or of a part.
 pub(crate) fn media_type(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(None) };
-    let text = value.to_str().ok().map(str::trim);
-    let text = text.filter(|text| text.len() <= MEDIA_TYPE_BYTES_MAX && is_well_formed(text));
-    let text = text.ok_or_else(|| invalid("Content-Type is not a media type of at most 255 bytes"))?;
-    Ok(Some(text.to_owned()))
+    let text = value.to_str().ok().and_then(well_formed);
+    text.map(Some).ok_or_else(|| invalid("Content-Type is not a media type of at most 255 bytes"))
+}
+
+/// A media type as a member of JSON names it; one that could not stand in a header is refused.
+pub(crate) fn media_type_of(text: &str) -> Result<String, Problem> {
+    let in_header = |text: &&str| text.bytes().all(|b| (0x20..=0x7e).contains(&b));
+    let text = Some(text).filter(in_header).and_then(well_formed);
+    let detail = "`media_type` is not a media type of at most 255 bytes";
+    text.ok_or_else(|| Problem::new(ProblemCode::InvalidMember, detail))
+}
+
+fn well_formed(text: &str) -> Option<String> {
+    let text = text.trim();
+    (text.len() <= MEDIA_TYPE_BYTES_MAX && is_well_formed(text)).then(|| text.to_owned())
+}
+
+/// The `Idempotency-Key` among these headers.
+pub(crate) fn idempotency_key_of(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
+    headers.get(IDEMPOTENCY_KEY).map(idempotency_key).transpose()
 }
 
 /// The `Content-Disposition` among these headers.

@@ -5,4 +5,6 @@ mod incoming;
 mod intake;
 mod multipart;
 
+pub(crate) use description::{idempotency_key_of, media_type_of};
+pub(crate) use incoming::{BodyOutcome, stream_of};
 pub(crate) use intake::Intake;

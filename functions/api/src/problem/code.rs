@@ -57,12 +57,16 @@ problem_codes! {
     Unauthenticated = "unauthenticated", UNAUTHORIZED, "Not authenticated", retryable: false;
     /// A browser asks on behalf of another site.
     ForeignOrigin = "foreign_origin", FORBIDDEN, "Request from another site", retryable: false;
+    /// The signature of an upload's URL does not fit the request.
+    UploadUrlInvalid = "upload_url_invalid", FORBIDDEN, "Upload URL not valid", retryable: false;
     /// No such route.
     RouteNotFound = "route_not_found", NOT_FOUND, "No such route", retryable: false;
     /// The tenant has no such document.
     DocumentNotFound = "document_not_found", NOT_FOUND, "No such document", retryable: false;
     /// The document is there, its content is not.
     ContentMissing = "content_missing", NOT_FOUND, "Content missing", retryable: false;
+    /// The tenant has no such upload.
+    UploadNotFound = "upload_not_found", NOT_FOUND, "No such upload", retryable: false;
     /// The route knows other methods.
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "Method not allowed", retryable: false;
     /// The sender fell silent.
@@ -73,8 +77,12 @@ problem_codes! {
     NotYetPossible = "not_yet_possible", CONFLICT, "Not possible yet", retryable: true;
     /// A document stays in its collection.
     OtherCollection = "other_collection", CONFLICT, "Document belongs to another collection", retryable: false;
+    /// The bytes of an upload are not there yet.
+    UploadNotReceived = "upload_not_received", CONFLICT, "Upload not received yet", retryable: true;
     /// The first request under the key still runs.
     IdempotencyInProgress = "idempotency_in_progress", CONFLICT, "Request is in progress", retryable: true;
+    /// The queue still moves what an earlier redrive asked for.
+    RedriveInProgress = "redrive_in_progress", CONFLICT, "Redrive is in progress", retryable: true;
     /// Vectors of two models do not compare.
     ModelMismatch = "embedding_model_mismatch", CONFLICT, "Collection uses another model", retryable: false;
     /// Others changed the document over and over.
@@ -83,6 +91,8 @@ problem_codes! {
     CursorOutdated = "cursor_outdated", CONFLICT, "Content was replaced", retryable: false;
     /// The tombstone is set.
     DocumentDeleted = "document_deleted", GONE, "Document is deleted", retryable: false;
+    /// The URL of an upload is no longer good.
+    UploadExpired = "upload_expired", GONE, "Upload expired", retryable: false;
     /// `If-Match` names another version.
     VersionDiffers = "version_differs", PRECONDITION_FAILED, "Version differs", retryable: false;
     /// Beyond the bound on contents or bodies.
@@ -93,6 +103,8 @@ problem_codes! {
     RangeNotSatisfiable = "range_not_satisfiable", RANGE_NOT_SATISFIABLE, "Range not satisfiable", retryable: false;
     /// No bytes at all.
     EmptyContent = "empty_content", UNPROCESSABLE_ENTITY, "Content is empty", retryable: false;
+    /// The bytes of an upload are not those announced.
+    UploadMismatch = "upload_mismatch", UNPROCESSABLE_ENTITY, "Content differs from what was announced", retryable: false;
     /// The key belongs to another request.
     IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "Idempotency key reused", retryable: false;
     /// A member or part is unknown, missing, or out of bounds.

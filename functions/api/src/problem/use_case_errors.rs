@@ -2,8 +2,11 @@
 //! here, once; their causes do not reach the client.
 
 use std::error::Error;
+use std::io;
 
-use millrace_application::{AcceptError, ExecuteError, SearchError};
+use millrace_application::{
+    AcceptError, CompleteError, ExecuteError, ReceiveError, RedriveError, SearchError,
+};
 use millrace_domain::{Document, DocumentError, DocumentKey, Version};
 use millrace_ports::{ErrorKind, PortError};
 
@@ -12,7 +15,7 @@ use crate::context::ApiContext;
 
 impl From<PortError> for Problem {
     fn from(error: PortError) -> Self {
-        let cause: &dyn Error = &error;
+        let cause: &(dyn Error + 'static) = &error;
         let internal = |detail: &str| {
             tracing::error!(error = cause, cause = cause.source(), "request failed");
             Self::new(ProblemCode::Internal, detail)
@@ -33,6 +36,12 @@ impl From<PortError> for Problem {
             }
             ErrorKind::Unavailable => {
                 tracing::warn!(error = cause, cause = cause.source(), "storage unavailable");
+                if is_full(cause) {
+                    let detail = "the server's storage is full, so nothing new is taken; what was acknowledged is kept: \
+                                  send the request again when there is space, an upload with the same idempotency key";
+                    return Self::new(ProblemCode::Unavailable, detail)
+                        .with_retry_after_ms(Some(FULL_RETRY_AFTER_MS));
+                }
                 let detail = "storage did not answer, so the request may or may not have been carried out: send it \
                               again, an upload with the same idempotency key";
                 Self::new(ProblemCode::Unavailable, detail).with_retry_after_ms(error.retry_after_ms)
@@ -42,6 +51,23 @@ impl From<PortError> for Problem {
             ErrorKind::Corrupt => internal("something that is stored cannot be read"),
         }
     }
+}
+
+/// When to come back to a full storage: somebody has to make space first.
+const FULL_RETRY_AFTER_MS: u64 = 60_000;
+
+/// Whether a disk, a quota or a bound on files is behind an error.
+fn is_full(error: &(dyn Error + 'static)) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+        if matches!(kind, Some(StorageFull | QuotaExceeded | FileTooLarge)) {
+            return true;
+        }
+        next = cause.source();
+    }
+    false
 }
 
 impl From<DocumentError> for Problem {
@@ -104,6 +130,51 @@ impl From<AcceptError> for Problem {
     }
 }
 
+impl From<CompleteError> for Problem {
+    fn from(error: CompleteError) -> Self {
+        match error {
+            CompleteError::NotFound => Self::new(
+                ProblemCode::UploadNotFound,
+                "there is no such upload: it was never started here, or was given up long after its URL expired",
+            ),
+            CompleteError::NotReceived => Self::new(
+                ProblemCode::UploadNotReceived,
+                "the upload's bytes are not there: PUT them to its `url`, then send this request again",
+            ),
+            CompleteError::Expired => Self::new(
+                ProblemCode::UploadExpired,
+                "the upload's URL expired before the bytes came: start the upload again, with the same idempotency key \
+                 to continue it",
+            ),
+            CompleteError::Mismatch => Self::announced_otherwise(),
+            CompleteError::Accept(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReceiveError> for Problem {
+    fn from(error: ReceiveError) -> Self {
+        match error {
+            ReceiveError::NotFound => CompleteError::NotFound.into(),
+            ReceiveError::Mismatch => Self::announced_otherwise(),
+            ReceiveError::Port(error) => error.into(),
+        }
+    }
+}
+
+impl From<RedriveError> for Problem {
+    fn from(error: RedriveError) -> Self {
+        match error {
+            RedriveError::StillRunning { queue } => {
+                let detail =
+                    format!("an earlier redrive of queue {queue} still runs: try again when it has ended");
+                Self::new(ProblemCode::RedriveInProgress, detail)
+            }
+            RedriveError::Port(error) => error.into(),
+        }
+    }
+}
+
 impl From<SearchError> for Problem {
     fn from(error: SearchError) -> Self {
         match error {
@@ -119,8 +190,31 @@ impl From<SearchError> for Problem {
 impl Problem {
     /// A content beyond the limit.
     pub(crate) fn content_too_large(limit: millrace_domain::ByteSize) -> Self {
-        let detail = format!("a content may have at most {limit} bytes");
+        let detail = format!(
+            "the body of a request may carry a content of at most {limit} bytes: POST /v1/uploads gives a URL for a larger \
+             one, or says how much it takes"
+        );
         Self::new(ProblemCode::ContentTooLarge, detail)
+    }
+
+    /// An upload by URL that was not started.
+    pub(crate) fn of_upload(error: AcceptError) -> Self {
+        match error {
+            AcceptError::TooLarge { limit } => {
+                let detail = format!("an uploaded content may have at most {limit} bytes");
+                Self::new(ProblemCode::ContentTooLarge, detail)
+            }
+            AcceptError::Empty => {
+                Self::new(ProblemCode::EmptyContent, "a content of no bytes cannot be uploaded")
+            }
+            other => other.into(),
+        }
+    }
+
+    fn announced_otherwise() -> Self {
+        let detail = "the bytes are not those announced, by size or SHA-256, and were not kept: PUT the announced ones, or \
+                      start an upload of these";
+        Self::new(ProblemCode::UploadMismatch, detail)
     }
 
     fn model_mismatch(collection_model: &str, server_model: &str) -> Self {

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::document::status_schema;
 use crate::conditional::version_etag;
 
-const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+pub(super) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// A content that is durable and on its way.
 #[derive(Debug, Serialize, JsonSchema)]

@@ -1,5 +1,6 @@
-//! How many messages each queue has.
+//! How many messages each queue has, and since when.
 
+use millrace_application::QueueState;
 use millrace_domain::QueueName;
 use millrace_ports::QueueDepth;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -26,19 +27,26 @@ pub(crate) struct QueueResponse {
     delayed: u64,
     /// Given up; kept in the dead-letter queue.
     dead: u64,
+    /// How long ago the oldest message that still has to be done was sent; null if there is none, or where only the
+    /// queue's own metrics tell.
+    oldest_age_ms: Option<u64>,
+    /// How long ago the oldest of those given up was sent; null if there is none.
+    oldest_dead_age_ms: Option<u64>,
 }
 
-impl From<Vec<(QueueName, QueueDepth)>> for QueuesResponse {
-    fn from(queues: Vec<(QueueName, QueueDepth)>) -> Self {
-        let queue = |(queue, depth): (QueueName, QueueDepth)| {
-            let QueueDepth { visible, in_flight, delayed, dead } = depth;
-            QueueResponse { queue: queue.as_str(), visible, in_flight, delayed, dead }
+impl From<Vec<QueueState>> for QueuesResponse {
+    fn from(queues: Vec<QueueState>) -> Self {
+        let queue = |state: QueueState| {
+            let QueueState { queue, depth, oldest_age_ms, oldest_dead_age_ms } = state;
+            let (queue, QueueDepth { visible, in_flight, delayed, dead }) = (queue.as_str(), depth);
+            QueueResponse { queue, visible, in_flight, delayed, dead, oldest_age_ms, oldest_dead_age_ms }
         };
         Self { queues: queues.into_iter().map(queue).collect() }
     }
 }
 
-fn queue_schema(_: &mut SchemaGenerator) -> Schema {
+/// The names of queues.
+pub(crate) fn queue_schema(_: &mut SchemaGenerator) -> Schema {
     let names = QueueName::ALL.map(QueueName::as_str);
     json_schema!({ "type": "string", "enum": names, "description": "The queue's name." })
 }

@@ -1,5 +1,5 @@
-//! `GET /v1/operations/queues`: how many messages each queue has. The figures are of the whole installation and belong to no
-//! tenant: they are meant for an operator's key. Every key is let in for now; the figures name no tenant and no document.
+//! `GET /v1/operations/queues`: how many messages each queue has, and how old they are. The figures are of the whole
+//! installation, since the queues are everybody's; every key may see them, as they name no tenant and no document.
 
 use axum::Json;
 use axum::extract::State;
@@ -17,7 +17,7 @@ pub(super) fn operation() -> Operation {
         method: Method::GET,
         path: "/v1/operations/queues",
         id: "inspectQueues",
-        summary: "How many messages each queue has, all tenants together; meant for an operator's key.",
+        summary: "How many messages each queue has and how old they are, all tenants together.",
         access: Access::Tenant,
         pace: Pace::Ordinary,
         parameters: Vec::new(),

@@ -2,18 +2,23 @@
 
 mod asyncapi;
 mod cancel_ingestion;
+mod complete_upload;
 mod delete_document;
 mod get_document;
 mod healthz;
 mod inspect_queues;
+mod list_dead_letters;
 mod list_documents;
 mod openapi;
 mod read_chunks;
 mod read_content;
 mod read_timeline;
+mod receive_upload;
+mod redrive_dead_letters;
 mod replace_document;
 mod retry_ingestion;
 mod search;
+mod start_upload;
 mod stats;
 mod upload_document;
 
@@ -23,6 +28,9 @@ use crate::operation::Operation;
 pub(crate) fn operations() -> Vec<Operation> {
     vec![
         upload_document::operation(),
+        start_upload::operation(),
+        receive_upload::operation(),
+        complete_upload::operation(),
         list_documents::operation(),
         get_document::operation(),
         replace_document::operation(),
@@ -35,6 +43,8 @@ pub(crate) fn operations() -> Vec<Operation> {
         search::operation(),
         stats::operation(),
         inspect_queues::operation(),
+        list_dead_letters::operation(),
+        redrive_dead_letters::operation(),
         healthz::operation(),
         openapi::operation(),
         asyncapi::operation(),

@@ -109,6 +109,21 @@ async fn a_stage_is_no_part_of_the_route_and_part_of_the_location() {
 }
 
 #[tokio::test]
+async fn links_of_an_upload_lead_through_the_gateway() {
+    let server = server().await;
+    let mut start = following("upload_in_stage", "POST", "/prod/v1/uploads");
+    start["headers"]["content-type"] = "application/json".into();
+    let announced = json!({"filename": "a.txt", "size": 3, "sha256": "0".repeat(64)});
+    start["body"] = announced.to_string().into();
+    let started = invoke(&server, start).await;
+    assert_eq!(started["statusCode"], 201, "{started}");
+    let gateway = "https://abcdef1234.execute-api.eu-central-1.amazonaws.com/prod/v1/uploads/";
+    for link in ["url", "complete_url"] {
+        assert!(body(&started)[link].as_str().unwrap().starts_with(gateway), "{started}");
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_answered_is_a_problem() {
     let server = server().await;
     for (name, status, code) in [

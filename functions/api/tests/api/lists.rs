@@ -1,5 +1,7 @@
 //! Pages: documents, chunks, events, counts. And the queues.
 
+use millrace_domain::QueueName;
+use millrace_ports::DeadLetterCode;
 use serde_json::Value;
 
 use crate::schema_check::assert_valid;
@@ -93,12 +95,20 @@ async fn documents_are_counted_by_collection_and_state() {
 async fn queues_are_counted() {
     let server = Server::start().await;
     server.upload("a.txt", "one").await;
+    server.bury(DeadLetterCode::Unavailable, "extractor away").await;
+    server.clock.advance_ms(1_000);
+    server.upload("b.txt", "two").await;
+    server.clock.advance_ms(2_000);
     let queues = server.get("/v1/operations/queues").await.json();
     assert_valid("Queues", &queues);
     let names: Vec<&str> =
         queues["queues"].as_array().unwrap().iter().map(|queue| queue["queue"].as_str().unwrap()).collect();
-    assert_eq!(names, ["ingest", "embed", "purge", "projector"]);
-    let ingest =
-        serde_json::json!({"queue": "ingest", "visible": 1, "in_flight": 0, "delayed": 0, "dead": 0});
+    assert_eq!(names, QueueName::ALL.map(QueueName::as_str));
+    let ingest = serde_json::json!({
+        "queue": "ingest", "visible": 1, "in_flight": 0, "delayed": 0, "dead": 1,
+        "oldest_age_ms": 2_000, "oldest_dead_age_ms": 3_000
+    });
     assert_eq!(queues["queues"][0], ingest);
+    let embed = &queues["queues"][1];
+    assert_eq!((&embed["oldest_age_ms"], &embed["oldest_dead_age_ms"]), (&Value::Null, &Value::Null));
 }

@@ -27,6 +27,10 @@ impl MemoryBlobStore {
         self.blobs.lock().unwrap().len()
     }
 
+    pub(crate) fn clear(&self) {
+        self.blobs.lock().unwrap().clear();
+    }
+
     async fn misbehave(&self, what: &str) -> Result<(), PortError> {
         assert!(!self.panics.load(Ordering::SeqCst), "told to panic");
         if self.hangs.load(Ordering::SeqCst) {

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST};
 use http::{HeaderMap, Method, Request, StatusCode};
 use millrace_adapters_local::{
-    Database, Publications, SqliteEventStore, SqliteJobLedger, SqliteJobQueue, SqliteReadModel,
-    SqliteSearchIndex, SqliteSettings,
+    Database, LocalUploadUrls, Publications, SqliteEmbeddingCache, SqliteEventStore, SqliteJobLedger,
+    SqliteJobQueue, SqliteReadModel, SqliteSearchIndex, SqliteSettings,
 };
 use millrace_api::{AlwaysTenant, ApiContext, ApiPorts, ApiSettings, Authenticator, router};
 use millrace_application::{ChunkFile, Context, Documents, StoredChunk};
@@ -19,8 +19,8 @@ use millrace_domain::{
     Stage, TenantId,
 };
 use millrace_ports::{
-    ApiKeyStore, BlobKey, BlobStore as _, Clock, DocumentView, IdGenerator, IndexTarget, IndexedDocument,
-    JobConsumer as _, QueuePolicy,
+    ApiKeyStore, BlobKey, BlobStore as _, Clock, DeadLetterCode, DocumentView, IdGenerator, IndexTarget,
+    IndexedDocument, JobConsumer as _, JobQueue as _, OutgoingMessage, QueuePolicy,
 };
 use millrace_test_support::builders::{model, trace};
 use millrace_test_support::{SeededIds, SimClock};
@@ -32,6 +32,8 @@ use crate::stub_embedder::StubEmbedder;
 
 /// Largest content in these tests; more than a JSON body may have.
 pub(crate) const CONTENT_BYTES_MAX: u64 = 100_000;
+/// Largest content of an upload by URL in these tests.
+pub(crate) const UPLOAD_BYTES_MAX: u64 = 1_000_000;
 const MODEL: &str = "stub";
 
 pub(crate) struct Server {
@@ -39,6 +41,7 @@ pub(crate) struct Server {
     pub(crate) ports: ApiPorts,
     pub(crate) blobs: Arc<MemoryBlobStore>,
     pub(crate) keys: Arc<dyn ApiKeyStore>,
+    pub(crate) clock: Arc<SimClock>,
     queue: Arc<SqliteJobQueue>,
     documents: Documents,
     ids: Arc<SeededIds>,
@@ -119,7 +122,8 @@ impl Server {
         authenticator: impl FnOnce(Arc<dyn ApiKeyStore>) -> Arc<dyn Authenticator>,
     ) -> Self {
         let database = Database::open_in_memory().unwrap();
-        let clock: Arc<dyn Clock> = Arc::new(SimClock::default());
+        let sim_clock = Arc::new(SimClock::default());
+        let clock: Arc<dyn Clock> = sim_clock.clone();
         let ids = Arc::new(SeededIds::new(7));
         let publications = Arc::new(Publications::load(&database).await.unwrap());
         let store = Arc::new(SqliteEventStore::new(database.clone(), Arc::clone(&publications)));
@@ -129,13 +133,20 @@ impl Server {
         let settings = Arc::new(SqliteSettings::new(database.clone()));
         let blobs = Arc::new(MemoryBlobStore::default());
         let generator: Arc<dyn IdGenerator> = ids.clone();
+        let urls =
+            LocalUploadUrls::open(&database, [7; 32], blobs.clone(), queue.clone(), Arc::clone(&clock));
+        let urls = Arc::new(urls.await.unwrap());
         let ports = ApiPorts {
             events: store.clone(),
+            upload_urls: urls.clone(),
+            upload_receiver: Some(urls),
             ledger: Arc::new(SqliteJobLedger::new(database.clone(), Arc::clone(&clock))),
             queue: queue.clone(),
             consumer: queue.clone(),
+            dead_letters: queue.clone(),
             blobs: blobs.clone(),
             views: Arc::new(SqliteReadModel::new(database.clone())),
+            cache: Arc::new(SqliteEmbeddingCache::new(database.clone(), 1_000)),
             index: Arc::new(SqliteSearchIndex::open(database, publications).await.unwrap()),
             collections: settings.clone(),
             embedder: Arc::new(StubEmbedder::named(MODEL)),
@@ -144,7 +155,16 @@ impl Server {
         };
         let context = ApiContext::new(ports.clone(), authenticator(settings.clone()), bounds());
         let documents = Documents::new(store, clock, generator);
-        Self { router: router(context), ports, blobs, keys: settings, queue, documents, ids }
+        Self {
+            router: router(context),
+            ports,
+            blobs,
+            keys: settings,
+            clock: sim_clock,
+            queue,
+            documents,
+            ids,
+        }
     }
 
     /// The same documents behind another model.
@@ -168,6 +188,21 @@ impl Server {
             .await;
         assert_eq!(reply.status, 202, "{reply:?}");
         reply.json()["document_id"].as_str().unwrap().to_owned()
+    }
+
+    /// Gives up the job of a document that was just uploaded, as a worker does at its last attempt.
+    pub(crate) async fn bury(&self, code: DeadLetterCode, reason: &str) {
+        let received = self.queue.receive(QueueName::Ingest, 1, 0).await.unwrap();
+        self.queue.dead_letter(QueueName::Ingest, &received[0], code, reason).await.unwrap();
+    }
+
+    /// Gives up a message that nobody can read.
+    pub(crate) async fn bury_nonsense(&self) {
+        let message = OutgoingMessage { body: "nonsense".into(), ..OutgoingMessage::default() };
+        self.queue.send(QueueName::Projector, vec![message]).await.remove(0).unwrap();
+        let received = self.queue.receive(QueueName::Projector, 1, 0).await.unwrap();
+        let code = DeadLetterCode::Malformed;
+        self.queue.dead_letter(QueueName::Projector, &received[0], code, "malformed event").await.unwrap();
     }
 
     /// Jobs that wait in a queue.
@@ -279,5 +314,9 @@ impl Server {
 }
 
 fn bounds() -> ApiSettings {
-    ApiSettings { content_bytes_max: ByteSize::new(CONTENT_BYTES_MAX), ..ApiSettings::default() }
+    ApiSettings {
+        content_bytes_max: ByteSize::new(CONTENT_BYTES_MAX),
+        upload_bytes_max: ByteSize::new(UPLOAD_BYTES_MAX),
+        ..ApiSettings::default()
+    }
 }

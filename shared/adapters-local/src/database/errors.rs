@@ -1,12 +1,19 @@
 //! Turns SQLite's errors into the kinds that callers of a port act on. `attempted` stays empty here: the database
 //! fills in what its caller said it was doing.
 
+use std::io;
+
 use millrace_ports::{Cause, ErrorKind, PortError};
 use rusqlite::ErrorCode;
 
 /// Maps an error of SQLite, for `?` in the closures given to the database.
 pub fn sql_error(error: rusqlite::Error) -> PortError {
-    PortError::caused(kind_of(&error), "", error)
+    let kind = kind_of(&error);
+    if error.sqlite_error_code() == Some(ErrorCode::DiskFull) {
+        // In the words of files, which whoever answers a client knows.
+        return PortError::caused(kind, "", io::Error::new(io::ErrorKind::StorageFull, error));
+    }
+    PortError::caused(kind, "", error)
 }
 
 /// What is stored cannot be read, for `?` in the closures given to the database.

@@ -7,17 +7,20 @@ use rusqlite::Connection;
 use super::errors::sql_error;
 
 /// The format this release writes.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// What each format adds to the one before.
-const MIGRATIONS: [&[&str]; FORMAT_VERSION as usize] = [&[
-    include_str!("../schema/journal.sql"),
-    include_str!("../schema/queue.sql"),
-    include_str!("../schema/views.sql"),
-    include_str!("../schema/settings.sql"),
-    include_str!("../schema/search.sql"),
-    include_str!("../schema/blobs.sql"),
-]];
+const MIGRATIONS: [&[&str]; FORMAT_VERSION as usize] = [
+    &[
+        include_str!("../schema/journal.sql"),
+        include_str!("../schema/queue.sql"),
+        include_str!("../schema/views.sql"),
+        include_str!("../schema/settings.sql"),
+        include_str!("../schema/search.sql"),
+        include_str!("../schema/blobs.sql"),
+    ],
+    &[include_str!("../schema/upload_urls.sql")],
+];
 
 /// Brings the database to this release's format, in one transaction. One of a newer format is refused untouched.
 pub(super) fn migrate(connection: &Connection) -> Result<(), PortError> {

@@ -15,7 +15,7 @@ pub(super) const MESSAGE_COLUMNS: &str = "id, share, receive_count, delivery, se
 pub(super) const READY: i64 = 0;
 /// Hidden until its time: delayed, in flight, or put back.
 pub(super) const HIDDEN: i64 = 1;
-/// In the dead-letter queue.
+/// In the dead-letter queue, since `visible_at`.
 pub(super) const DEAD: i64 = 2;
 
 /// Which delivery of which message a receipt stands for.

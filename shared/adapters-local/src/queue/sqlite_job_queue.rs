@@ -1,4 +1,4 @@
-//! `SqliteJobQueue`: both queue ports over the rows, and waiting for messages. It runs no workers and retries nothing.
+//! `SqliteJobQueue`: the ports for sending and receiving over the rows, and waiting for messages. It runs no workers and retries nothing.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,32 +7,31 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use millrace_domain::{QueueName, Timestamp};
 use millrace_ports::{
-    Clock, DELAY_MS_MAX, ErrorKind, JobConsumer, JobQueue, MESSAGE_BYTES_MAX, OutgoingMessage, PortError,
-    QueueDepth, QueuePolicy, Receipt, ReceivedMessage, VISIBILITY_MS_MAX,
+    Clock, DELAY_MS_MAX, DeadLetterCode, ErrorKind, JobConsumer, JobQueue, MESSAGE_BYTES_MAX,
+    OutgoingMessage, PortError, QueueDepth, QueuePolicy, Receipt, ReceivedMessage, VISIBILITY_MS_MAX,
 };
 use tokio::sync::Notify;
 
+use super::burying::{self, Grave};
 use super::message_row::Delivery;
 use super::{steering, taking};
 use crate::database::{Database, named};
-use crate::system::pause;
+use crate::pause::pause;
 
 /// Most messages of one receive, whatever its caller asks for.
 const RECEIVE_MAX: usize = 100;
-/// Most dead letters of one look.
-const DEAD_LETTERS_MAX: usize = 10_000;
 /// Most receivers woken by one send; more than a node has workers.
 const WAKE_MAX: usize = 64;
 
 /// The queues of a single node.
 pub struct SqliteJobQueue {
-    database: Database,
+    pub(super) database: Database,
     clock: Arc<dyn Clock>,
     queues: HashMap<QueueName, Queue>,
 }
 
-struct Queue {
-    policy: QueuePolicy,
+pub(super) struct Queue {
+    pub(super) policy: QueuePolicy,
     /// Signalled for each message that may have become receivable earlier than a waiting receiver knows.
     arrived: Notify,
 }
@@ -63,7 +62,16 @@ impl SqliteJobQueue {
             .await
     }
 
-    fn queue(&self, name: QueueName) -> Result<&Queue, PortError> {
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Wakes as many receivers as messages have come.
+    pub(super) fn wake(&self, queue: &Queue, messages: usize) {
+        (0..messages.min(WAKE_MAX)).for_each(|_| queue.arrived.notify_one());
+    }
+
+    pub(super) fn queue(&self, name: QueueName) -> Result<&Queue, PortError> {
         let missing =
             || PortError::caused(ErrorKind::Invalid, format!("use queue {name}"), "it has no policy");
         self.queues.get(&name).ok_or_else(missing)
@@ -134,16 +142,19 @@ impl JobQueue for SqliteJobQueue {
         &self,
         name: QueueName,
         message: &ReceivedMessage,
+        code: DeadLetterCode,
         reason: &str,
     ) -> Result<(), PortError> {
+        let policy = self.queue(name)?.policy;
         let attempted = format!("dead-letter message {} of queue {name}", message.message_id);
         let Some(delivery) = Delivery::from_receipt(&message.receipt) else {
             return Err(named(steering::no_longer_good(), &attempted));
         };
-        let reason = reason.to_owned();
+        let (reason, now) = (reason.to_owned(), self.now());
         self.database
             .write(attempted, move |connection| {
-                steering::bury_held(connection, name.as_str(), delivery, &reason)
+                let grave = Grave { queue: name.as_str(), policy, now };
+                burying::bury_held(connection, grave, delivery, (code, &reason))
             })
             .await
     }
@@ -162,7 +173,7 @@ impl SqliteJobQueue {
                     .try_for_each(|message| taking::insert(connection, name.as_str(), message, now))
             })
             .await?;
-        (0..count.min(WAKE_MAX)).for_each(|_| queue.arrived.notify_one());
+        self.wake(queue, count);
         Ok(())
     }
 }
@@ -221,12 +232,11 @@ impl JobConsumer for SqliteJobQueue {
             .await
     }
 
-    async fn dead_letters(&self, name: QueueName, most: usize) -> Result<Vec<ReceivedMessage>, PortError> {
+    async fn oldest_sent_at(&self, name: QueueName) -> Result<Option<Timestamp>, PortError> {
         let (policy, now) = (self.queue(name)?.policy, self.clock.now());
-        let most = most.min(DEAD_LETTERS_MAX);
         self.database
-            .read(format!("list the dead letters of queue {name}"), move |connection| {
-                steering::dead_letters(connection, name.as_str(), policy, most, now)
+            .read(format!("look for the oldest message of queue {name}"), move |connection| {
+                steering::oldest_sent_at(connection, name.as_str(), policy, now)
             })
             .await
     }

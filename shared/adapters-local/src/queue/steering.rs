@@ -1,13 +1,14 @@
-//! What a receipt can do to its message: hide it for another while, delete it, bury it. And counting.
+//! What a receipt can do to its message: hide it for another while, delete it. And counting.
 
 use millrace_domain::Timestamp;
-use millrace_ports::{ErrorKind, PortError, QueueDepth, QueuePolicy, ReceivedMessage};
-use rusqlite::Connection;
+use millrace_ports::{ErrorKind, PortError, QueueDepth, QueuePolicy};
+use rusqlite::{Connection, OptionalExtension};
 
-use super::message_row::{Delivery, HIDDEN, MESSAGE_COLUMNS, READY, read_message};
+use super::burying::{self, Grave};
+use super::message_row::{Delivery, HIDDEN, READY};
 use super::shares;
-use super::taking::{bury, held};
-use crate::database::{read_rows, sql_error};
+use super::taking::held;
+use crate::database::sql_error;
 
 /// Hides a message until then. It no longer counts as keeping a worker busy: a message that was put back for ten
 /// minutes must not cost its group its turn.
@@ -43,18 +44,6 @@ pub(super) fn put_back(connection: &Connection, now: Timestamp) -> Result<u64, P
         .map_err(sql_error)
 }
 
-/// Moves a message to the dead-letter queue.
-pub(super) fn bury_held(
-    connection: &Connection,
-    queue: &str,
-    delivery: Delivery,
-    reason: &str,
-) -> Result<(), PortError> {
-    let found = held(connection, queue, delivery)?.ok_or_else(no_longer_good)?;
-    shares::subtract(connection, queue, &found.share, found.state == READY, found.busy)?;
-    bury(connection, found.id, reason)
-}
-
 /// Deletes a message for good, if the receipt is still good.
 pub(super) fn delete(connection: &Connection, queue: &str, delivery: Delivery) -> Result<(), PortError> {
     let Some(found) = held(connection, queue, delivery)? else { return Ok(()) };
@@ -82,10 +71,7 @@ pub(super) fn depth(
         .prepare_cached("SELECT coalesce(sum(ready), 0) FROM queue_shares WHERE queue = ?1")
         .and_then(|mut select| select.query_row([queue], |row| row.get(0)))
         .map_err(sql_error)?;
-    let buried: u64 = connection
-        .prepare_cached("SELECT count(*) FROM messages WHERE queue = ?1 AND state = 2")
-        .and_then(|mut select| select.query_row([queue], |row| row.get(0)))
-        .map_err(sql_error)?;
+    let buried = burying::count(connection, Grave { queue, policy, now })?;
     let mut select = connection
         .prepare_cached(
             "SELECT coalesce(sum(visible_at <= ?2 AND receive_count < ?3), 0), \
@@ -107,20 +93,26 @@ pub(super) fn depth(
         .map_err(sql_error)
 }
 
-/// The dead messages, oldest first, with those that are due to become so.
-pub(super) fn dead_letters(
+/// When the oldest message that is neither deleted nor dead was sent. Ids grow with time, so the lowest is the oldest;
+/// asked group by group and state by state, each part has its index.
+pub(super) fn oldest_sent_at(
     connection: &Connection,
     queue: &str,
     policy: QueuePolicy,
-    most: usize,
     now: Timestamp,
-) -> Result<Vec<ReceivedMessage>, PortError> {
-    // Two parts, so that each has its index and neither looks at messages that are merely waiting.
-    let select = format!(
-        "SELECT * FROM (SELECT {MESSAGE_COLUMNS} FROM messages WHERE queue = ?1 AND state = 2 ORDER BY id LIMIT ?4) \
-         UNION ALL SELECT * FROM (SELECT {MESSAGE_COLUMNS} FROM messages WHERE queue = ?1 AND state = 1 \
-         AND visible_at <= ?2 AND receive_count >= ?3) ORDER BY id LIMIT ?4"
-    );
-    let mut select = connection.prepare_cached(&select).map_err(sql_error)?;
-    read_rows(&mut select, (queue, now.as_millis(), policy.receives_max, most), read_message)
+) -> Result<Option<Timestamp>, PortError> {
+    connection
+        .prepare_cached(
+            "SELECT sent_at FROM messages WHERE id = (SELECT min(id) FROM ( \
+             SELECT (SELECT min(id) FROM messages WHERE queue = ?1 AND share = s.share AND state = 0) AS id \
+             FROM queue_shares AS s WHERE s.queue = ?1 AND s.ready > 0 \
+             UNION ALL SELECT min(id) FROM messages WHERE queue = ?1 AND state = 1 \
+             AND NOT (visible_at <= ?2 AND receive_count >= ?3)))",
+        )
+        .and_then(|mut select| {
+            let parameters = (queue, now.as_millis(), policy.receives_max);
+            select.query_row(parameters, |row| row.get(0)).optional()
+        })
+        .map(|sent_at| sent_at.map(Timestamp::from_millis))
+        .map_err(sql_error)
 }

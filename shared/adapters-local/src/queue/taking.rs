@@ -1,14 +1,11 @@
 //! Sending and receiving on the rows: what is due becomes ready or dead, the next group's oldest is taken.
 
-use std::collections::BTreeMap;
-
 use millrace_domain::Timestamp;
-use millrace_ports::{DEAD_LETTER_REASON, OutgoingMessage, PortError, QueuePolicy, ReceivedMessage};
+use millrace_ports::{OutgoingMessage, PortError, QueuePolicy, ReceivedMessage};
 use rusqlite::{Connection, OptionalExtension};
 
-use super::message_row::{
-    DEAD, Delivery, HIDDEN, MESSAGE_COLUMNS, READY, read_attributes, read_message, write_attributes,
-};
+use super::burying::{self, Grave};
+use super::message_row::{Delivery, HIDDEN, MESSAGE_COLUMNS, READY, read_message, write_attributes};
 use super::shares;
 use crate::database::{read_row, sql_error};
 
@@ -109,7 +106,7 @@ fn release_due(
     loop {
         let due = due(connection, queue, now)?;
         let (count, all_dead) = (due.len(), due.iter().all(|due| due.receive_count >= policy.receives_max));
-        release(connection, queue, policy, due)?;
+        release(connection, queue, policy, due, now)?;
         if count < DUE_MAX || !all_dead {
             return Ok(());
         }
@@ -121,12 +118,12 @@ fn release(
     queue: &str,
     policy: QueuePolicy,
     due: Vec<Due>,
+    now: Timestamp,
 ) -> Result<(), PortError> {
     for due in due {
         shares::subtract(connection, queue, &due.share, false, due.busy)?;
         if due.receive_count >= policy.receives_max {
-            let reason = format!("received {} times without being deleted", due.receive_count);
-            bury(connection, due.id, &reason)?;
+            burying::bury_worn(connection, Grave { queue, policy, now }, due.id, due.receive_count)?;
         } else {
             connection
                 .prepare_cached("UPDATE messages SET state = 0, busy = 0 WHERE id = ?1")
@@ -151,27 +148,6 @@ fn due(connection: &Connection, queue: &str, now: Timestamp) -> Result<Vec<Due>,
         })
         .map_err(sql_error)?;
     rows.collect::<rusqlite::Result<_>>().map_err(sql_error)
-}
-
-/// Moves a message to the dead-letter queue and notes why. The shares are the caller's to correct.
-pub(super) fn bury(connection: &Connection, id: i64, reason: &str) -> Result<(), PortError> {
-    let attributes: String = connection
-        .prepare_cached("SELECT attributes FROM messages WHERE id = ?1")
-        .and_then(|mut select| select.query_row([id], |row| row.get(0)))
-        .map_err(sql_error)?;
-    let attributes = with_reason(read_attributes(&attributes)?, reason);
-    connection
-        .prepare_cached(
-            "UPDATE messages SET state = ?2, busy = 0, delivery = 0, attributes = ?3 WHERE id = ?1",
-        )
-        .and_then(|mut update| update.execute((id, DEAD, write_attributes(&attributes))))
-        .map(drop)
-        .map_err(sql_error)
-}
-
-fn with_reason(mut attributes: BTreeMap<String, String>, reason: &str) -> BTreeMap<String, String> {
-    attributes.entry(DEAD_LETTER_REASON.to_owned()).or_insert_with(|| reason.to_owned());
-    attributes
 }
 
 fn next_due(connection: &Connection, queue: &str) -> Result<Option<Timestamp>, PortError> {

@@ -3,8 +3,7 @@
 //! Version of the analysis (1 byte), length (4), number of terms that occur once (4), those terms (5 each), then the
 //! terms that occur more often (5 and 1 for the count); little-endian, each group ascending.
 
-use super::analysis::{ANALYSIS_VERSION, ChunkTerms};
-use super::term::{TERM_BITS, Term};
+use millrace_words::{ANALYSIS_VERSION, ChunkTerms, TERM_BITS, Term};
 
 const TERM_BYTES: usize = TERM_BITS as usize / 8;
 const HEADER_BYTES: usize = 9;

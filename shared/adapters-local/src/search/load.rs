@@ -8,7 +8,6 @@ use millrace_domain::{ChunkIndex, CollectionName, DocumentId, Generation, Tenant
 use millrace_ports::PortError;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::analysis::{Analyzer, ChunkTerms};
 use super::collection::Collection;
 use super::entry::{About, Entry};
 use super::forward::{Decoded, decode, encode};
@@ -16,6 +15,7 @@ use super::rows::{entry_and_chunk, save_terms};
 use super::segment::{SEGMENT_CHUNKS_MAX, SegmentBuilder};
 use super::vector_block::Row;
 use crate::{Database, Publications, QuantisedVector, WorkerPool, corrupt, sql_error};
+use millrace_words::{Analyzer, ChunkTerms};
 
 /// Rows that are read at a time; a segment is made of them, so no more than fit one.
 const BATCH_ROWS: usize = 16_384;

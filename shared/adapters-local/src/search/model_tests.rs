@@ -10,7 +10,6 @@ use proptest::prelude::*;
 use serde_json::Map;
 use uuid::Uuid;
 
-use super::analysis::Analyzer;
 use super::collection::{Collection, Visible};
 use super::entry::{About, Entry};
 use super::filter::Filter;
@@ -18,6 +17,7 @@ use super::scan::{Question, scan};
 use super::segment::SegmentBuilder;
 use super::vector_block::{QueryVector, Row};
 use crate::QuantisedVector;
+use millrace_words::Analyzer;
 
 const WORDS: [&str; 12] =
     ["wing", "flap", "rudder", "nozzle", "duct", "spar", "rib", "strut", "slat", "keel", "the", "翼型"];
@@ -100,9 +100,9 @@ impl Model {
         let mean = (seen.iter().map(|chunk| f64::from(chunk.1.length)).sum::<f64>() / total).max(1.0);
         let terms = analyzer.query(text).terms;
         let passes = |document: &u8| only.is_empty() || only.contains(document);
-        let score = |chunk: &super::analysis::ChunkTerms| {
-            let one = |(term, asked): &(super::term::Term, f32)| {
-                let count = |chunk: &super::analysis::ChunkTerms| {
+        let score = |chunk: &millrace_words::ChunkTerms| {
+            let one = |(term, asked): &(millrace_words::Term, f32)| {
+                let count = |chunk: &millrace_words::ChunkTerms| {
                     chunk.terms.iter().find(|held| held.0 == *term).map_or(0.0, |held| f64::from(held.1))
                 };
                 let holding = seen.iter().filter(|other| count(&other.1) > 0.0).count() as f64;

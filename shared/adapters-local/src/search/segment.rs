@@ -6,9 +6,9 @@
 
 use std::sync::Arc;
 
-use super::analysis::ChunkTerms;
 use super::entry::Entry;
-use super::term::{TERM_BITS, Term};
+use millrace_words::ChunkTerms;
+use millrace_words::{TERM_BITS, Term};
 
 /// Chunks of one segment at most, so that a slot fits 16 bits and the scores of a segment the second-level cache.
 pub(super) const SEGMENT_CHUNKS_MAX: usize = 1 << SLOT_BITS;

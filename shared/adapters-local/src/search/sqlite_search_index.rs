@@ -11,7 +11,6 @@ use millrace_ports::{
     SearchIndex, SearchQuery,
 };
 
-use super::analysis::Analyzer;
 use super::collection::Collection;
 use super::entry::{About, Entry};
 use super::filter::Filter;
@@ -22,6 +21,7 @@ use super::scan::{Found, Question, scan};
 use super::segment::{Segment, SegmentBuilder};
 use super::vector_block::{QueryVector, Row};
 use crate::{Database, Publications, QuantisedVector, WorkerPool, corrupt};
+use millrace_words::Analyzer;
 
 /// Chunks or vectors in one write, so that an acknowledgement waits for a few milliseconds of it at most.
 const SLICE: usize = 128;

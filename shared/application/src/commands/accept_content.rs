@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use millrace_domain::{
     ByteSize, CollectionName, Command, Content, Document, DocumentKey, Generation, IdempotencyKey, JobId,
-    Stage, Status, Trace, UploadId, Version,
+    Stage, Status, TenantId, Trace, UploadId, Version,
 };
 use millrace_ports::{
     BlobKey, BlobStore, ByteStream, Claim, ClaimOutcome, ClaimRequest, Collection, CollectionStore,
@@ -19,6 +19,8 @@ use crate::jobs::Jobs;
 
 /// How long a request may run before a repetition of it may take over, in milliseconds.
 const REQUEST_LEASE_MS: u64 = 30_000;
+/// How often an answer is foretold anew because the document changed before it was appended.
+const FORETELLINGS_MAX: usize = 20;
 /// How long an idempotency key is remembered: a day, in milliseconds.
 const REQUEST_REMEMBER_MS: u64 = 86_400_000;
 
@@ -133,14 +135,14 @@ pub(crate) struct Plan {
 
 /// A content on its way in without its bytes: a stream cannot be shared between threads, so a future that held a
 /// reference to it while it waits could not be sent to another.
-struct Description {
-    collection: CollectionName,
-    collection_exists: bool,
-    filename: String,
-    declared_media_type: Option<String>,
-    metadata: serde_json::Map<String, serde_json::Value>,
-    idempotency_key: Option<IdempotencyKey>,
-    trace: Trace,
+pub(crate) struct Description {
+    pub(crate) collection: CollectionName,
+    pub(crate) collection_exists: bool,
+    pub(crate) filename: String,
+    pub(crate) declared_media_type: Option<String>,
+    pub(crate) metadata: serde_json::Map<String, serde_json::Value>,
+    pub(crate) idempotency_key: Option<IdempotencyKey>,
+    pub(crate) trace: Trace,
 }
 
 impl ContentUpload {
@@ -195,8 +197,29 @@ impl AcceptContent {
         Err(AcceptError::Empty)
     }
 
+    /// Accepts a content that is stored already, and says whether the document uses it: one equal to the current content
+    /// makes no new generation. No claim fences it; whoever calls it has seen that the upload was not accepted up to the
+    /// version in the plan.
+    pub(crate) async fn accept_stored(
+        &self,
+        plan: &Plan,
+        upload_id: UploadId,
+        upload: &Description,
+        stored: &StoredBlob,
+    ) -> Result<(Accepted, bool), AcceptError> {
+        let executed = self.append(plan, None, upload_id, upload, stored).await?;
+        let accepted = answer(&plan.key, &executed.document, &upload.trace);
+        self.send_owed(&plan.key, &executed, &upload.trace).await?;
+        let replayed = executed.appended.is_empty();
+        Ok((Accepted { replayed, ..accepted }, executed.document.upload_id == upload_id))
+    }
+
     /// Refuses another model than the collection's before the content comes in. Gives whether there is the collection.
-    async fn check_model(&self, key: &DocumentKey, name: &CollectionName) -> Result<bool, AcceptError> {
+    pub(crate) async fn check_model(
+        &self,
+        key: &DocumentKey,
+        name: &CollectionName,
+    ) -> Result<bool, AcceptError> {
         let Some(collection) = self.collections.get(&key.tenant_id, name).await? else { return Ok(false) };
         self.compare_model(&collection).map(|()| true)
     }
@@ -243,12 +266,11 @@ impl AcceptContent {
         let executed = self.append(&plan, claim.as_ref(), upload_id, upload, stored).await;
         match executed {
             Ok(executed) => {
-                let accepted = self.answer(&plan, &executed.document, upload);
+                let accepted = answer(&plan.key, &executed.document, &upload.trace);
                 if let Some(claim) = claim.filter(|_| executed.appended.is_empty()) {
                     self.ledger.complete(&claim, &to_result(&accepted)).await?;
                 }
-                let before = executed.appended.is_empty().then_some(&executed.document);
-                self.jobs.send_owed(&plan.key, before, &executed.document, &upload.trace).await?;
+                self.send_owed(&plan.key, &executed, &upload.trace).await?;
                 // A content equal to the current one made no new generation; its blob is not needed.
                 Ok(Accepted { replayed: executed.document.upload_id != upload_id, ..accepted })
             }
@@ -305,29 +327,37 @@ impl AcceptContent {
             }
             return Ok(self.documents.create(&plan.key, &context, Command::Upload(content)).await?);
         }
-        let Some(current) = self.documents.load(&plan.key).await? else {
-            return Err(ExecuteError::Refused(millrace_domain::DocumentError::NotFound).into());
-        };
-        let result = to_result(&foretold(current.generation.next(), current.version.next()));
-        context.completes = claim.map(|claim| (claim.clone(), result));
-        Ok(self.documents.execute(&plan.key, &context, Command::Replace(content)).await?)
+        for _ in 0..FORETELLINGS_MAX {
+            let Some(current) = self.documents.load(&plan.key).await? else {
+                return Err(ExecuteError::Refused(millrace_domain::DocumentError::NotFound).into());
+            };
+            let result = to_result(&foretold(current.generation.next(), current.version.next()));
+            context.completes = claim.map(|claim| (claim.clone(), result));
+            // What was foretold is so on this version only.
+            context.if_version = plan.if_version.or(claim.map(|_| current.version));
+            let replace = Command::Replace(content.clone());
+            match self.documents.execute(&plan.key, &context, replace).await {
+                Err(ExecuteError::VersionDiffers { .. }) if plan.if_version.is_none() => {}
+                executed => return Ok(executed?),
+            }
+        }
+        let attempted = format!("replace document {}", plan.key.document_id);
+        Err(PortError::new(ErrorKind::Conflict, attempted).into())
     }
 
-    fn answer(&self, plan: &Plan, document: &Document, upload: &Description) -> Accepted {
-        Accepted {
-            key: plan.key.clone(),
-            job_id: document.job_id,
-            generation: document.generation,
-            status: document.status,
-            stage: document.stage,
-            version: document.version,
-            trace: upload.trace.clone(),
-            replayed: false,
-        }
+    /// The jobs that the new content is owed; of one that made no generation there are none.
+    async fn send_owed(
+        &self,
+        key: &DocumentKey,
+        executed: &Executed,
+        trace: &Trace,
+    ) -> Result<(), PortError> {
+        let before = executed.appended.is_empty().then_some(&executed.document);
+        self.jobs.send_owed(key, before, &executed.document, trace).await.map(drop)
     }
 
     /// The first answer again; and its job again, since the first request may have died before sending it.
-    async fn replay(&self, accepted: Accepted) -> Result<Accepted, AcceptError> {
+    pub(crate) async fn replay(&self, accepted: Accepted) -> Result<Accepted, AcceptError> {
         if let Some(document) = self.documents.load(&accepted.key).await?
             && document.is_processing(accepted.generation)
             && document.stage == Stage::Extract
@@ -344,14 +374,8 @@ impl AcceptContent {
         upload: &Description,
         stored: &StoredBlob,
     ) -> Result<Claimed, AcceptError> {
-        let request = ClaimRequest {
-            step: StepKey::request(&plan.key.tenant_id, idempotency_key),
-            owner: self.ids.uuid(),
-            lease_ms: REQUEST_LEASE_MS,
-            fingerprint: fingerprint(plan, upload, stored),
-            memo: String::new(),
-            remember_ms: REQUEST_REMEMBER_MS,
-        };
+        let fingerprint = fingerprint("", plan, upload, stored);
+        let request = self.claim_request(&plan.key.tenant_id, idempotency_key, fingerprint, String::new());
         match self.ledger.claim(request).await? {
             ClaimOutcome::Claimed(claim) => Ok(Claimed::New(claim)),
             ClaimOutcome::InProgress { .. } => Err(AcceptError::InProgress),
@@ -366,14 +390,48 @@ impl AcceptContent {
     }
 }
 
+impl AcceptContent {
+    /// The claim of a request under its idempotency key.
+    pub(crate) fn claim_request(
+        &self,
+        tenant: &TenantId,
+        idempotency_key: &IdempotencyKey,
+        fingerprint: String,
+        memo: String,
+    ) -> ClaimRequest {
+        ClaimRequest {
+            step: StepKey::request(tenant, idempotency_key),
+            owner: self.ids.uuid(),
+            lease_ms: REQUEST_LEASE_MS,
+            fingerprint,
+            memo,
+            remember_ms: REQUEST_REMEMBER_MS,
+        }
+    }
+}
+
 enum Claimed {
     New(Claim),
     Replay(Box<Accepted>),
 }
 
-/// What must be the same for two requests to be the same request.
-fn fingerprint(plan: &Plan, upload: &Description, stored: &StoredBlob) -> String {
+fn answer(key: &DocumentKey, document: &Document, trace: &Trace) -> Accepted {
+    Accepted {
+        key: key.clone(),
+        job_id: document.job_id,
+        generation: document.generation,
+        status: document.status,
+        stage: document.stage,
+        version: document.version,
+        trace: trace.clone(),
+        replayed: false,
+    }
+}
+
+/// What must be the same for two requests to be the same request; `route` tells those of different routes apart.
+pub(crate) fn fingerprint(route: &str, plan: &Plan, upload: &Description, stored: &StoredBlob) -> String {
     let target = if plan.replaces { plan.key.document_id.to_string() } else { "new".into() };
+    let target = format!("{route}{target}");
     let metadata = serde_json::Value::Object(upload.metadata.clone()).to_string();
     let parts = [
         target.as_str(),

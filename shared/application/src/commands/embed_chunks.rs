@@ -18,7 +18,7 @@ use crate::chunk_file::ChunkFile;
 use crate::documents::{Context, Documents};
 use crate::job_outcome::JobOutcome;
 use crate::jobs::Jobs;
-use crate::leftovers::{is_wanted, remove_leftovers};
+use crate::leftovers::Leftovers;
 use crate::step::{Begun, Delivery, StepError, Steps};
 
 /// The parts it works with.
@@ -40,6 +40,8 @@ pub struct EmbedChunks {
     pub cache: Arc<dyn EmbeddingCache>,
     /// The index.
     pub index: Arc<dyn SearchIndex>,
+    /// Removes what a stopped or overtaken attempt wrote.
+    pub leftovers: Leftovers,
     /// Ids for retries.
     pub ids: Arc<dyn IdGenerator>,
 }
@@ -71,12 +73,12 @@ impl EmbedChunks {
     ))]
     pub async fn run(&self, delivery: &Delivery) -> JobOutcome {
         let Job::EmbedChunks { generation, batch } = delivery.job.job else {
-            return JobOutcome::DeadLetter { reason: "not an EmbedChunks job".into() };
+            return JobOutcome::malformed("not an EmbedChunks job");
         };
         tracing::Span::current().record("batch", batch.get());
         match self.step(delivery, generation, batch).await {
             Ok(outcome) => outcome,
-            Err(error) => self.steps.unclaimed(&error),
+            Err(error) => self.steps.unclaimed(delivery, &error),
         }
     }
 
@@ -87,11 +89,15 @@ impl EmbedChunks {
         batch: BatchIndex,
     ) -> Result<JobOutcome, PortError> {
         let key = delivery.key();
-        let document = match admit(&self.documents, &*self.ids, delivery, generation).await? {
+        let document = match admit(&self.documents, &self.steps, &*self.ids, delivery, generation).await? {
             Admission::End(outcome) => return Ok(outcome),
-            Admission::Settled(document) => return self.repeat_purges(delivery, &document).await,
+            Admission::Settled(document) => {
+                let outcome = self.repeat_purges(delivery, &document).await?;
+                self.leftovers.remove_settled(&key, &document).await?;
+                return Ok(outcome);
+            }
             Admission::Gone(document) => {
-                remove_leftovers(&*self.index, &*self.blobs, &key, &document, generation).await?;
+                self.leftovers.remove_gone(&key, &document, generation).await?;
                 return Ok(JobOutcome::Acknowledge);
             }
             Admission::Work(document) if document.stage < Stage::Embed => {
@@ -159,9 +165,11 @@ impl EmbedChunks {
         let executed = match self.documents.execute(&key, &context, command).await {
             Ok(executed) => executed,
             Err(error) => {
-                let error = StepError::from(error);
-                if matches!(error, StepError::Refused(_)) {
-                    self.withdraw(&key, before.generation, &embedded.hashes).await;
+                let mut error = StepError::from(error);
+                if matches!(error, StepError::Refused(_))
+                    && let Err(failed) = self.withdraw(&key, before.generation, &embedded.hashes).await
+                {
+                    error = failed.into();
                 }
                 return Err(error);
             }
@@ -181,27 +189,16 @@ impl EmbedChunks {
         Ok(())
     }
 
-    /// The document was stopped or deleted while vectors were written. They are invisible; what a purge that ran
-    /// meanwhile could not see is removed here, unless a retry is writing the same again.
-    async fn withdraw(&self, key: &DocumentKey, generation: Generation, hashes: &[ContentHash]) {
-        if let Err(error) = self.remove_unwanted(key, generation, hashes).await {
-            tracing::warn!(%error, "leftovers of a stopped generation stay, invisible");
-        }
-    }
-
-    /// The cached vectors of a deleted document go too; those of one that was merely stopped are there for its retry.
-    async fn remove_unwanted(
+    /// Removes what was written too late. The cached vectors of a deleted document go too; those of one that was merely
+    /// stopped are there for its retry.
+    async fn withdraw(
         &self,
         key: &DocumentKey,
         generation: Generation,
         hashes: &[ContentHash],
     ) -> Result<(), PortError> {
-        let Some(document) = self.documents.load(key).await? else { return Ok(()) };
-        if is_wanted(&document, generation) {
-            return Ok(());
-        }
-        self.index.purge(key, &document.collection, Some(generation)).await?;
-        if document.status.is_gone() {
+        let document = self.leftovers.withdraw(key, generation).await?;
+        if document.is_some_and(|document| document.status.is_gone()) {
             self.cache.remove(&key.tenant_id, hashes).await?;
         }
         Ok(())

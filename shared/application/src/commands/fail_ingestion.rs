@@ -2,7 +2,7 @@
 //! compensating purge.
 
 use millrace_domain::{Command, Document, ErrorCode, Generation, Stage};
-use millrace_ports::Claim;
+use millrace_ports::{Claim, DeadLetterCode};
 
 use crate::documents::{Context, Documents};
 use crate::job_outcome::JobOutcome;
@@ -85,16 +85,19 @@ impl FailIngestion {
         place: Place,
     ) -> JobOutcome {
         let outcome = steps.outcome_of(claim, &error);
-        let last = match &outcome {
-            JobOutcome::Retry { .. } => steps.is_last(claim),
-            JobOutcome::DeadLetter { .. } => true,
-            JobOutcome::Acknowledge | JobOutcome::Postpone { .. } => false,
+        let code = match &outcome {
+            JobOutcome::Retry { .. } if steps.is_last(claim) => Some(DeadLetterCode::Unavailable),
+            JobOutcome::DeadLetter { code, .. } => Some(*code),
+            JobOutcome::Retry { .. }
+            | JobOutcome::Acknowledge
+            | JobOutcome::Postpone { .. }
+            | JobOutcome::PostponeRedriven { .. } => None,
         };
-        if !last {
+        let Some(code) = code else {
             steps.release(claim, !matches!(outcome, JobOutcome::Postpone { .. })).await;
             return outcome;
-        }
-        self.dead_letter(steps, delivery, claim, describe(&error), place).await
+        };
+        self.dead_letter(steps, delivery, claim, (code, describe(&error)), place).await
     }
 
     /// Ends a step all of whose attempts were spent by workers that died at it, before another one does.
@@ -106,7 +109,7 @@ impl FailIngestion {
         place: Place,
     ) -> JobOutcome {
         let reason = format!("every worker ended before the step did, {} times", claim.attempt - 1);
-        self.dead_letter(steps, delivery, claim, reason, place).await
+        self.dead_letter(steps, delivery, claim, (DeadLetterCode::WorkerDied, reason), place).await
     }
 
     async fn dead_letter(
@@ -114,13 +117,13 @@ impl FailIngestion {
         steps: &Steps,
         delivery: &Delivery,
         claim: &Claim,
-        reason: String,
+        (code, reason): (DeadLetterCode, String),
         place: Place,
     ) -> JobOutcome {
         let error_code = ErrorCode::DeadLettered;
         let fault = Fault { place, error_code, reason: reason.clone() };
         match self.run(delivery, claim, fault).await {
-            Ok(()) | Err(StepError::Refused(_)) => JobOutcome::DeadLetter { reason },
+            Ok(()) | Err(StepError::Refused(_)) => JobOutcome::DeadLetter { code, reason },
             // The failure could not be recorded: the job must come back, or the document would hang.
             Err(StepError::Port(error)) => {
                 JobOutcome::Retry { delay_ms: steps.wait_ms(claim.attempt), reason: error.to_string() }

@@ -16,7 +16,7 @@ use crate::chunk_file::{ChunkFile, StoredChunk};
 use crate::documents::{Context, Documents};
 use crate::job_outcome::JobOutcome;
 use crate::jobs::Jobs;
-use crate::leftovers::{is_wanted, remove_leftovers};
+use crate::leftovers::Leftovers;
 use crate::step::{Begun, Delivery, StepError, Steps};
 
 /// Chunks that are stored and indexed at a time; bounds memory, whatever the document's size.
@@ -41,6 +41,8 @@ pub struct IngestDocument {
     pub tokenizer: Arc<dyn Tokenizer>,
     /// The index.
     pub index: Arc<dyn SearchIndex>,
+    /// Removes what a stopped or overtaken attempt wrote.
+    pub leftovers: Leftovers,
     /// Ids for retries.
     pub ids: Arc<dyn IdGenerator>,
     /// Bounds of chunks.
@@ -71,21 +73,25 @@ impl IngestDocument {
     ))]
     pub async fn run(&self, delivery: &Delivery) -> JobOutcome {
         let Job::IngestDocument { generation } = delivery.job.job else {
-            return JobOutcome::DeadLetter { reason: "not an IngestDocument job".into() };
+            return JobOutcome::malformed("not an IngestDocument job");
         };
         match self.step(delivery, generation).await {
             Ok(outcome) => outcome,
-            Err(error) => self.steps.unclaimed(&error),
+            Err(error) => self.steps.unclaimed(delivery, &error),
         }
     }
 
     async fn step(&self, delivery: &Delivery, generation: Generation) -> Result<JobOutcome, PortError> {
         let key = delivery.key();
-        let document = match admit(&self.documents, &*self.ids, delivery, generation).await? {
+        let document = match admit(&self.documents, &self.steps, &*self.ids, delivery, generation).await? {
             Admission::End(outcome) => return Ok(outcome),
-            Admission::Settled(document) => return self.repeat_follow_on(delivery, &document).await,
+            Admission::Settled(document) => {
+                let outcome = self.repeat_follow_on(delivery, &document).await?;
+                self.leftovers.remove_settled(&key, &document).await?;
+                return Ok(outcome);
+            }
             Admission::Gone(document) => {
-                remove_leftovers(&*self.index, &*self.blobs, &key, &document, generation).await?;
+                self.leftovers.remove_gone(&key, &document, generation).await?;
                 return Ok(JobOutcome::Acknowledge);
             }
             Admission::Work(document) if document.stage >= Stage::Embed => {
@@ -159,28 +165,14 @@ impl IngestDocument {
         };
         match end.await {
             Ok(()) => JobOutcome::Acknowledge,
-            Err(error) => {
-                if matches!(error, StepError::Refused(_)) {
-                    self.withdraw(&key, generation).await;
+            Err(mut error) => {
+                if matches!(error, StepError::Refused(_))
+                    && let Err(failed) = self.leftovers.withdraw(&key, generation).await
+                {
+                    error = failed.into();
                 }
                 self.fail.settle(&self.steps, delivery, claim, error, Place::at(before, Stage::Chunk)).await
             }
-        }
-    }
-
-    /// The document was stopped or deleted while its words were written. They are invisible; what a purge that ran
-    /// meanwhile could not see is removed here, unless a retry is writing the same again.
-    async fn withdraw(&self, key: &DocumentKey, generation: Generation) {
-        let removed = match self.documents.load(key).await {
-            Ok(Some(document)) if is_wanted(&document, generation) => Ok(()),
-            Ok(Some(document)) => {
-                remove_leftovers(&*self.index, &*self.blobs, key, &document, generation).await
-            }
-            Ok(None) => Ok(()),
-            Err(error) => Err(error),
-        };
-        if let Err(error) = removed {
-            tracing::warn!(%error, "leftovers of a stopped generation stay, invisible");
         }
     }
 

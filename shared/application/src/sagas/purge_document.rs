@@ -3,16 +3,13 @@
 
 use std::sync::Arc;
 
-use millrace_domain::{
-    ByteSize, Command, ContentHash, Document, DocumentKey, Generation, Job, Status, Trace,
-};
+use millrace_domain::{ByteSize, Command, Document, DocumentKey, Generation, Job, Status, Trace};
 use millrace_ports::{
-    BlobKey, BlobPrefix, BlobStore, BlobUsage, Claim, EmbeddingCache, ErrorKind, IndexUsage, PortError,
-    SearchIndex, StepKey,
+    BlobPrefix, BlobStore, BlobUsage, Claim, ErrorKind, IndexUsage, PortError, SearchIndex, StepKey,
 };
 
 use super::found::Found;
-use crate::chunk_file::ChunkFile;
+use crate::cached_vectors::CachedVectors;
 use crate::documents::{Context, Documents};
 use crate::job_outcome::JobOutcome;
 use crate::step::{Begun, Delivery, StepError, Steps};
@@ -27,7 +24,7 @@ pub struct PurgeDocument {
     /// The contents.
     pub blobs: Arc<dyn BlobStore>,
     /// Vectors already paid for.
-    pub cache: Arc<dyn EmbeddingCache>,
+    pub vectors: CachedVectors,
     /// The index.
     pub index: Arc<dyn SearchIndex>,
 }
@@ -39,11 +36,11 @@ impl PurgeDocument {
     ))]
     pub async fn run(&self, delivery: &Delivery) -> JobOutcome {
         if delivery.job.job != (Job::PurgeDocument {}) {
-            return JobOutcome::DeadLetter { reason: "not a PurgeDocument job".into() };
+            return JobOutcome::malformed("not a PurgeDocument job");
         }
         match self.step(delivery).await {
             Ok(outcome) => outcome,
-            Err(error) => self.steps.unclaimed(&error),
+            Err(error) => self.steps.unclaimed(delivery, &error),
         }
     }
 
@@ -102,28 +99,11 @@ impl PurgeDocument {
     ) -> Result<Command, PortError> {
         let mut cached_vectors = 0;
         for generation in (1..=document.generation.get()).map(Generation::new) {
-            cached_vectors += self.purge_cache(key, generation).await?;
+            cached_vectors += self.vectors.remove_generation(key, generation).await?;
         }
         let removed = self.index.purge(key, &document.collection, None).await?;
         let IndexUsage { chunks, vectors } = found.index(removed);
         Ok(Command::RecordVectorsPurged { generation: None, chunks, vectors, cached_vectors })
-    }
-
-    /// Cached vectors could tell what the text was about, so they go too, though another document with the same text
-    /// would have to pay for them again.
-    async fn purge_cache(&self, key: &DocumentKey, generation: Generation) -> Result<u64, PortError> {
-        let mut removed = 0;
-        for batch in 0.. {
-            let bytes = match self.blobs.get(&BlobKey::chunk_batch(key, generation, batch)).await {
-                Ok(bytes) => bytes,
-                Err(error) if error.kind == ErrorKind::NotFound => break,
-                Err(error) => return Err(error),
-            };
-            let Ok(file) = ChunkFile::from_bytes(&bytes) else { continue };
-            let hashes: Vec<ContentHash> = file.chunks.iter().map(|chunk| chunk.content_hash()).collect();
-            removed += self.cache.remove(&key.tenant_id, &hashes).await?;
-        }
-        Ok(removed)
     }
 
     /// The read-back. A straggler that was still writing when the tombstone fell is removed here.

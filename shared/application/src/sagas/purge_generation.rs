@@ -9,6 +9,7 @@ use millrace_ports::{
 };
 
 use super::found::Found;
+use crate::cached_vectors::CachedVectors;
 use crate::documents::{Context, Documents};
 use crate::job_outcome::JobOutcome;
 use crate::step::{Begun, Delivery, StepError, Steps};
@@ -22,6 +23,8 @@ pub struct PurgeGeneration {
     pub steps: Steps,
     /// The contents.
     pub blobs: Arc<dyn BlobStore>,
+    /// Vectors already paid for.
+    pub vectors: CachedVectors,
     /// The index.
     pub index: Arc<dyn SearchIndex>,
 }
@@ -33,11 +36,11 @@ impl PurgeGeneration {
     ))]
     pub async fn run(&self, delivery: &Delivery) -> JobOutcome {
         let Job::PurgeGeneration { generation } = delivery.job.job else {
-            return JobOutcome::DeadLetter { reason: "not a PurgeGeneration job".into() };
+            return JobOutcome::malformed("not a PurgeGeneration job");
         };
         match self.purge(&delivery.key(), generation, &delivery.job.trace).await {
             Ok(outcome) => outcome,
-            Err(error) => self.steps.unclaimed(&error),
+            Err(error) => self.steps.unclaimed(delivery, &error),
         }
     }
 
@@ -90,7 +93,7 @@ impl PurgeGeneration {
             generation: Some(generation),
             chunks: removed.chunks,
             vectors: removed.vectors,
-            cached_vectors: 0,
+            cached_vectors: self.purge_cache(key, document, residue).await?,
         }];
         if residue.content {
             let blobs = found.content(self.remove_content(key, residue).await?);
@@ -106,6 +109,23 @@ impl PurgeGeneration {
             self.steps.complete(claim).await?;
         }
         Ok(())
+    }
+
+    /// A stopped generation keeps its cached vectors for its retry. A superseded one loses them with its chunk files,
+    /// which alone say what they are, except for the texts that are in use still.
+    async fn purge_cache(
+        &self,
+        key: &DocumentKey,
+        document: &Document,
+        residue: Residue,
+    ) -> Result<u64, PortError> {
+        if !residue.content {
+            return Ok(0);
+        }
+        let published = document.published.map(|published| published.generation);
+        let others = published.into_iter().chain([document.generation]);
+        let others = others.filter(|generation| *generation != residue.generation);
+        self.vectors.remove_superseded(key, residue.generation, others).await
     }
 
     /// What there is to remove.

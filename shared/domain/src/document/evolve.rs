@@ -1,7 +1,7 @@
 //! `evolve`: the next state of a document after one event. Never fails and never decides.
 
 use super::*;
-use crate::{Generation, Stage, Timestamp, UploadId, Version};
+use crate::{ErrorCode, Generation, Stage, Timestamp, UploadId, Version};
 
 /// Folds one event into the state. `None` is a document that does not exist yet.
 ///
@@ -25,7 +25,7 @@ pub fn evolve(document: Option<Document>, event: &DocumentEvent, at: Timestamp) 
         DocumentEvent::IngestionRetried(data) => retried(document, data, at),
         DocumentEvent::IngestionCancelled(data) => {
             document.status = Status::Cancelled;
-            withdraw(document, data.generation)
+            withdraw(document, data.generation, false)
         }
         DocumentEvent::DocumentClassified(data) => classified(document, data),
         DocumentEvent::DeletionRequested(_) => deletion_requested(document, at),
@@ -132,19 +132,22 @@ fn failed(mut document: Document, data: &IngestionFailed) -> Document {
         reason: data.reason.clone(),
         attempts: data.attempts,
     });
-    withdraw(document, data.generation)
+    let refused = data.stage == Stage::Extract && data.error_code != ErrorCode::DeadLettered;
+    let nothing_written = refused && document.stage == Stage::Extract;
+    withdraw(document, data.generation, nothing_written)
 }
 
 /// Takes an unfinished generation out of the queries' sight. A half-published one, of whatever generation,
-/// would stay half for ever, so it goes too.
-fn withdraw(mut document: Document, generation: Generation) -> Document {
+/// would stay half for ever, so it goes too. Words are written before the event that tells of them, so a worker may have
+/// left some of a generation that has not got that far.
+fn withdraw(mut document: Document, generation: Generation, nothing_written: bool) -> Document {
     if let Some(half) = document.published.filter(|published| !published.vectors) {
         document.published = None;
         if half.generation != generation {
             owe_purge(&mut document, (half.generation, half.upload_id), true);
         }
     }
-    if document.stage >= Stage::Chunk {
+    if !nothing_written {
         let upload_id = document.upload_id;
         owe_purge(&mut document, (generation, upload_id), false);
     }

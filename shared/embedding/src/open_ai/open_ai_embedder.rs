@@ -78,6 +78,16 @@ impl OpenAiConfig {
             timeout: Duration::from_secs(30),
         }
     }
+
+    /// The model as collections remember it.
+    ///
+    /// # Errors
+    /// `Invalid` if the service's name of the model cannot be part of an id.
+    pub fn embedding_model(&self) -> Result<EmbeddingModel, EmbedderError> {
+        let id = ModelId::new(format!("{}:{}", self.model, self.dimensions))
+            .map_err(|error| EmbedderError::Invalid(error.to_string()))?;
+        Ok(EmbeddingModel { id, dimensions: self.dimensions, tokens_max: self.tokens_max })
+    }
 }
 
 /// Embeds by a remote service.
@@ -113,9 +123,7 @@ impl OpenAiEmbedder {
             value.set_sensitive(true);
             Ok(value)
         });
-        let id = ModelId::new(format!("{}:{}", config.model, config.dimensions))
-            .map_err(|error| EmbedderError::Invalid(error.to_string()))?;
-        let model = EmbeddingModel { id, dimensions: config.dimensions, tokens_max: config.tokens_max };
+        let model = config.embedding_model()?;
         let (authorization, client) = (authorization.transpose()?, client()?);
         let permits = Semaphore::new(config.requests_max.get());
         Ok(Self { config, model, uri, authorization, client, permits })

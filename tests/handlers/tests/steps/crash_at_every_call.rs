@@ -20,6 +20,8 @@ enum Work {
     Cancel,
     Delete,
     Reject,
+    Upload,
+    UploadNext,
 }
 
 /// How it ended, without what differs from run to run.
@@ -42,6 +44,12 @@ impl Work {
                 let key = world.ready(&prose("ferry", 9)).await;
                 world.replace(&key, &prose("lighthouse", 7)).await;
                 key
+            }
+            Self::Upload => world.put_by_url(&prose("ferry", 9), None).await.key,
+            Self::UploadNext => {
+                let key = world.ready(&prose("ferry", 9)).await;
+                let replaced = world.replaced(&key).await;
+                world.put_by_url(&prose("lighthouse", 7), Some(replaced)).await.key
             }
             Self::Cancel => {
                 let key = world.upload(&prose("ferry", 9)).await;
@@ -152,6 +160,8 @@ one_fault!(replacing_survives_a_fault_at_every_call, Replace);
 one_fault!(cancelling_survives_a_fault_at_every_call, Cancel);
 one_fault!(deleting_survives_a_fault_at_every_call, Delete);
 one_fault!(rejecting_survives_a_fault_at_every_call, Reject);
+one_fault!(an_upload_by_url_survives_a_fault_at_every_call, Upload);
+one_fault!(a_next_generation_by_url_survives_a_fault_at_every_call, UploadNext);
 
 /// A worker that meets a failure and then dies while it deals with it, or whose successor does.
 #[tokio::test]

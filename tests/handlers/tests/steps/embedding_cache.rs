@@ -65,3 +65,20 @@ async fn deletion_forgets_the_vectors_of_the_text() {
     world.settle().await;
     assert_eq!(world.cached(&key, &hashes).await, 0);
 }
+
+#[tokio::test]
+async fn a_superseded_generation_takes_the_vectors_of_its_own_texts_with_it() {
+    let world = World::new().await;
+    let key = world.ready(&format!("{}\n\n{}", prose("ferry", 9), prose("lighthouse", 2))).await;
+    let first = world.chunk_hashes(&key, Generation::FIRST).await;
+    world.replace(&key, &format!("{}\n\n{}", prose("ferry", 9), prose("harbour", 2))).await;
+    world.settle().await;
+    let second = world.chunk_hashes(&key, Generation::new(2)).await;
+    let (kept, changed): (Vec<_>, Vec<_>) = first.into_iter().partition(|hash| second.contains(hash));
+    assert!(!kept.is_empty() && !changed.is_empty(), "{} kept, {} changed", kept.len(), changed.len());
+    assert_eq!(world.cached(&key, &changed).await, 0, "vectors of texts that are nowhere any more");
+    assert_eq!(world.cached(&key, &second).await, second.len(), "vectors of the current texts");
+    world.delete.run(&key, None, &trace(&*world.ids)).await.unwrap();
+    world.settle().await;
+    assert_eq!(world.cached(&key, &[kept, changed, second].concat()).await, 0);
+}

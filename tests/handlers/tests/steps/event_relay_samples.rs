@@ -34,8 +34,8 @@ fn every_sample_has_a_test() {
     let tested = [
         "duplicate_in_batch",
         "envelope_not_text",
-        "heads_and_removals",
         "new_events",
+        "other_items",
         "unknown_event_type",
         "unreadable_record_in_the_middle",
     ];
@@ -59,9 +59,9 @@ async fn duplicate_in_batch() {
 }
 
 #[tokio::test]
-async fn heads_and_removals() {
+async fn other_items() {
     let world = World::new().await;
-    assert_eq!(run(&world, "heads_and_removals").await, json!({ "batchItemFailures": [] }));
+    assert_eq!(run(&world, "other_items").await, json!({ "batchItemFailures": [] }));
     assert_eq!(published(&world).await, [""; 0]);
 }
 

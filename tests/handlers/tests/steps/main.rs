@@ -9,6 +9,7 @@ mod embed_worker_samples;
 mod event_relay_samples;
 mod projector_samples;
 mod sweeper_samples;
+mod upload_completer_samples;
 
 mod collection_model;
 mod crash_at_every_call;
@@ -19,4 +20,5 @@ mod idempotency;
 mod lost_leases;
 mod lost_messages;
 mod stopped_in_flight;
+mod uploads_by_url;
 mod waiting;

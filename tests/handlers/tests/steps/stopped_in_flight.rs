@@ -175,3 +175,55 @@ macro_rules! stopped_and_died {
 stopped_and_died!(a_cancelled_worker_that_goes_on_and_then_dies_leaves_nothing, Cancel);
 stopped_and_died!(an_overtaken_worker_that_goes_on_and_then_dies_leaves_nothing, Replace);
 stopped_and_died!(a_worker_on_a_deleted_document_that_goes_on_and_then_dies_leaves_nothing, Delete);
+
+/// Cancels a document while a worker stands still at a call, lets the worker go on for some calls, retries the document
+/// and lets both finish. Whether there is such a call.
+async fn retry_at(number: usize, fault: Fault, calls: usize) -> bool {
+    let world = World::new().await;
+    let key = world.upload(&prose("ferry", 9)).await;
+    world.faults.arm(&[(number, fault)]);
+    let Some(mut standing) = world.until_halt().await else { return false };
+    let stopped = Stop::Cancel.run(&world, &key).await;
+    world.work_off().await;
+    world.faults.resume();
+    world.faults.arm(&[(calls, Fault::HaltAfter)]);
+    let ended = world.faults.until_halt(standing.as_mut()).await.is_some();
+    world.faults.arm(&[]);
+    if stopped {
+        match world.retry.run(&key, &trace(&*world.ids)).await {
+            Ok(_) | Err(ExecuteError::Refused(_)) => {}
+            Err(error) => panic!("{error}"),
+        }
+        world.work_off().await;
+    }
+    world.faults.resume();
+    if !ended {
+        standing.await;
+    }
+    world.settle().await;
+    let document = world.document(&key).await;
+    if document.status == Status::Ready {
+        let stored = world.stored(&key, None).await;
+        let chunks = u64::from(document.embedded_chunks);
+        assert_eq!((stored.chunks, stored.vectors), (chunks, chunks), "a ready document has all its entries");
+    }
+    world.check_history(&key).await;
+    true
+}
+
+#[tokio::test]
+async fn a_stopped_worker_that_cleans_up_spares_what_a_retry_has_written() {
+    let mut broken = Vec::new();
+    for fault in [Fault::HaltBefore, Fault::HaltAfter] {
+        for calls in 0..10 {
+            for number in 0.. {
+                match AssertUnwindSafe(retry_at(number, fault, calls)).catch_unwind().await {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(_) => broken.push(format!("{fault:?} at call {number}, retried {calls} calls later")),
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}

@@ -1,0 +1,38 @@
+//! What the embed-worker needs to know.
+
+use millrace_adapters_aws::connection::AwsSettings;
+use millrace_adapters_aws::dynamodb::{JournalTables, TableName};
+use millrace_adapters_aws::s3vectors::SearchTables;
+use millrace_adapters_aws::sqs::SqsQueues;
+use millrace_domain::QueueName;
+use millrace_function_runtime::{ConfigError, Variables};
+use millrace_function_wiring::{self as wiring, EmbedderConfig};
+
+/// Read once, at start.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) aws: AwsSettings,
+    pub(crate) journal: JournalTables,
+    pub(crate) search: SearchTables,
+    pub(crate) vector_cache: TableName,
+    pub(crate) bucket: String,
+    pub(crate) queues: SqsQueues,
+    pub(crate) embedder: EmbedderConfig,
+}
+
+impl Config {
+    /// Reads this process's environment.
+    pub(crate) fn from_env() -> Result<Self, ConfigError> {
+        let variables = Variables::of_process();
+        let sends_to = [QueueName::Ingest, QueueName::Embed, QueueName::Purge];
+        Ok(Self {
+            aws: wiring::aws(&variables)?,
+            journal: wiring::journal(&variables)?,
+            search: wiring::search(&variables)?,
+            vector_cache: wiring::table(&variables, "MILLRACE_VECTOR_CACHE_TABLE")?,
+            bucket: variables.required("MILLRACE_BUCKET")?,
+            queues: wiring::queues(&variables, &sends_to, &[QueueName::Embed])?,
+            embedder: EmbedderConfig::from_variables(&variables)?,
+        })
+    }
+}

@@ -1,0 +1,37 @@
+//! What the upload-completer needs to know.
+
+use millrace_adapters_aws::connection::AwsSettings;
+use millrace_adapters_aws::dynamodb::{JournalTables, TableName};
+use millrace_adapters_aws::sqs::SqsQueues;
+use millrace_domain::{ByteSize, QueueName};
+use millrace_function_runtime::{ConfigError, Variables};
+use millrace_function_wiring::{self as wiring, EmbedderConfig};
+
+/// Read once, at start.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) aws: AwsSettings,
+    pub(crate) journal: JournalTables,
+    pub(crate) settings: TableName,
+    pub(crate) bucket: String,
+    pub(crate) queues: SqsQueues,
+    pub(crate) embedder: EmbedderConfig,
+    pub(crate) upload_bytes_max: ByteSize,
+}
+
+impl Config {
+    /// Reads this process's environment.
+    pub(crate) fn from_env() -> Result<Self, ConfigError> {
+        let variables = Variables::of_process();
+        let sends_to = [QueueName::Ingest, QueueName::Purge];
+        Ok(Self {
+            aws: wiring::aws(&variables)?,
+            journal: wiring::journal(&variables)?,
+            settings: wiring::table(&variables, "MILLRACE_SETTINGS_TABLE")?,
+            bucket: variables.required("MILLRACE_BUCKET")?,
+            queues: wiring::queues(&variables, &sends_to, &[QueueName::Uploads])?,
+            embedder: EmbedderConfig::from_variables(&variables)?,
+            upload_bytes_max: wiring::bytes(&variables, "MILLRACE_UPLOAD_BYTES_MAX")?,
+        })
+    }
+}

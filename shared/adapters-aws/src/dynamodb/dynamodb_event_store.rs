@@ -1,0 +1,247 @@
+//! The history of documents in DynamoDB: events, heads, snapshots, and the claim that fences an append, in one
+//! transaction. The table's stream carries the events to the relay; nothing here publishes.
+//!
+//! Reads are consistent, so they see every append that was acknowledged before. The exception is which documents are
+//! unsettled: that comes from an index which is a moment behind. The heads behind it are read consistently, so a document
+//! that has settled is never listed; one whose work has only just become owed may be missing once, and the next sweep
+//! finds it.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use futures::future::try_join_all;
+use millrace_domain::{DocumentHead, DocumentKey, EventEnvelope, Timestamp, Version};
+use millrace_ports::{APPEND_EVENTS_MAX, Append, ErrorKind, EventStore, History, PortError, SNAPSHOT_EVERY};
+
+use super::append_transaction::AppendTransaction;
+use super::batch_get::get_items;
+use super::document_partition::{document_partition, read_document_partition};
+use super::failure::transaction_error;
+use super::history::{HistoryFault, HistoryReader, Reading};
+use super::item::{Item, UnreadableItem, instant, number, read_instant};
+use super::journal_item::{UNSETTLED_SHARDS, head_key, read_event, read_head};
+use super::query_pages::{query_all, query_page};
+use super::schema::journal::{ENVELOPE, UNSETTLED_INDEX, UNSETTLED_SHARD, UNSETTLED_SINCE};
+use super::table_name::TableName;
+
+/// Most documents that one call of `unsettled` gives, whatever its limit says.
+const UNSETTLED_MAX: usize = 10_000;
+/// Most events that one call of `read` gives, whatever its limit says.
+const READ_EVENTS_MAX: usize = 10_000;
+/// Items of a load's first page: the head, all events since the last snapshot, the snapshot, and an append that is being
+/// written meanwhile. Only a document without snapshots needs a second page.
+const FIRST_PAGE_ITEMS: i32 = 3 + SNAPSHOT_EVERY as i32 + 2 * APPEND_EVENTS_MAX as i32;
+/// How often a history with a missing event is looked at, the first time counted. A transaction that is being written
+/// shows its items one by one for some milliseconds; what is missing after that is lost.
+const LOOKS_MAX: u32 = 5;
+/// The pause before the second look; it doubles each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+
+/// The tables that an append writes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalTables {
+    /// Events, heads and snapshots.
+    pub journal: TableName,
+    /// Claims.
+    pub ledger: TableName,
+}
+
+/// The event store on AWS.
+#[derive(Debug, Clone)]
+pub struct DynamoDbEventStore {
+    client: Client,
+    tables: JournalTables,
+}
+
+impl DynamoDbEventStore {
+    /// A store in these tables.
+    pub fn new(client: Client, tables: JournalTables) -> Self {
+        Self { client, tables }
+    }
+}
+
+#[async_trait]
+impl EventStore for DynamoDbEventStore {
+    async fn append(&self, append: Append) -> Result<Version, PortError> {
+        let attempted = format!("append to document {}", append.key.document_id);
+        let AppendTransaction { items, roles, token } =
+            AppendTransaction::of(&append, &self.tables, &attempted)?;
+        let sent = self
+            .client
+            .transact_write_items()
+            .set_transact_items(Some(items))
+            .client_request_token(token)
+            .send()
+            .await;
+        sent.map_err(|error| transaction_error(error, attempted, &roles))?;
+        Ok(append.head.version)
+    }
+
+    async fn load(&self, key: &DocumentKey) -> Result<Option<History>, PortError> {
+        let attempted = format!("load document {}", key.document_id);
+        let mut missing = Version::NONE;
+        for look in 0..LOOKS_MAX {
+            pause_before_look(look).await;
+            match self.look_at_history(key, &attempted).await? {
+                Ok(history) => return Ok(history),
+                Err(HistoryFault::Unreadable(error)) => return Err(error.while_attempting(attempted)),
+                Err(HistoryFault::Missing(version)) => missing = version,
+            }
+        }
+        Err(lost(missing, attempted))
+    }
+
+    async fn read(
+        &self,
+        key: &DocumentKey,
+        after: Version,
+        limit: usize,
+    ) -> Result<Vec<EventEnvelope>, PortError> {
+        let attempted = format!("read events of document {}", key.document_id);
+        let limit = limit.min(READ_EVENTS_MAX);
+        let mut events: Vec<EventEnvelope> = Vec::new();
+        for look in 0..LOOKS_MAX {
+            pause_before_look(look).await;
+            let reached = events.last().map_or(after, |event| event.sequence);
+            let more = self.look_at_events(key, reached, limit - events.len(), &attempted).await?;
+            let (found, first) = (more.len(), events.len());
+            events.extend(more.into_iter().zip(reached.get() + 1..).map_while(in_its_place));
+            if events.len() - first == found {
+                return Ok(events);
+            }
+        }
+        let reached = events.last().map_or(after, |event| event.sequence);
+        Err(lost(reached.next(), attempted))
+    }
+
+    async fn heads(&self, keys: &[DocumentKey]) -> Result<Vec<Option<DocumentHead>>, PortError> {
+        let attempted = format!("read the heads of {} documents", keys.len());
+        let distinct: HashSet<&DocumentKey> = keys.iter().collect();
+        let wanted = distinct.into_iter().map(head_key).collect();
+        let items = get_items(&self.client, &self.tables.journal, wanted, true, &attempted).await?;
+        let read = |item: &Item| Ok((read_document_partition(item)?, read_head(item)?));
+        let heads = items.iter().map(read).collect::<Result<HashMap<_, _>, UnreadableItem>>();
+        let heads = heads.map_err(|error| error.while_attempting(attempted))?;
+        Ok(keys.iter().map(|key| heads.get(key).cloned()).collect())
+    }
+
+    async fn unsettled(
+        &self,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(DocumentKey, DocumentHead)>, PortError> {
+        let limit = limit.min(UNSETTLED_MAX);
+        let shards = (0..UNSETTLED_SHARDS).map(|shard| self.unsettled_of_shard(shard, before, limit));
+        let mut keys = try_join_all(shards).await?.concat();
+        keys.sort_unstable();
+        keys.truncate(limit);
+        let keys: Vec<DocumentKey> = keys.into_iter().map(|(_, key)| key).collect();
+        let heads = self.heads(&keys).await?;
+        let pairs = keys.into_iter().zip(heads).filter_map(|(key, head)| Some((key, head?)));
+        let is_due = |head: &DocumentHead| head.unsettled_since.is_some_and(|since| since < before);
+        let mut due: Vec<(DocumentKey, DocumentHead)> = pairs.filter(|(_, head)| is_due(head)).collect();
+        due.sort_by(|(one, a), (other, b)| (a.unsettled_since, one).cmp(&(b.unsettled_since, other)));
+        Ok(due)
+    }
+}
+
+impl DynamoDbEventStore {
+    /// The history as it is shown at this moment.
+    async fn look_at_history(
+        &self,
+        key: &DocumentKey,
+        attempted: &str,
+    ) -> Result<Result<Option<History>, HistoryFault>, PortError> {
+        let backwards = self.partition(key).key_condition_expression("pk = :pk").scan_index_forward(false);
+        let mut reader = HistoryReader::new(key);
+        let mut query = backwards.clone().limit(FIRST_PAGE_ITEMS);
+        let mut start = None;
+        loop {
+            let page = query_page(query, start, attempted).await?;
+            for item in &page.items {
+                match reader.take(item) {
+                    Ok(Reading::Needed) => {}
+                    Ok(Reading::Done) => return Ok(reader.finish()),
+                    Err(fault) => return Ok(Err(fault)),
+                }
+            }
+            if page.next.is_none() {
+                return Ok(reader.finish());
+            }
+            (query, start) = (backwards.clone(), page.next);
+        }
+    }
+
+    /// The events after `after` that are shown at this moment, in order, at most `limit`.
+    async fn look_at_events(
+        &self,
+        key: &DocumentKey,
+        after: Version,
+        limit: usize,
+        attempted: &str,
+    ) -> Result<Vec<EventEnvelope>, PortError> {
+        // The head lies above `:last`. Snapshots lie between the events and are left out.
+        let query = self
+            .partition(key)
+            .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :last")
+            .expression_attribute_values(":first", number(after.get().saturating_add(1)))
+            .expression_attribute_values(":last", number(u64::MAX))
+            .filter_expression("attribute_exists(#envelope)")
+            .expression_attribute_names("#envelope", ENVELOPE);
+        let items = query_all(query, limit, attempted).await?;
+        let events = items.iter().map(|item| read_event(key, item)).collect::<Result<_, _>>();
+        events.map_err(|error| error.while_attempting(attempted))
+    }
+
+    /// The documents in one part of the index, oldest first, at most `limit`.
+    async fn unsettled_of_shard(
+        &self,
+        shard: u8,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, DocumentKey)>, PortError> {
+        let attempted = "list unsettled documents";
+        let query = self
+            .client
+            .query()
+            .table_name(self.tables.journal.as_str())
+            .index_name(UNSETTLED_INDEX)
+            .key_condition_expression("#shard = :shard AND #since < :before")
+            .expression_attribute_names("#shard", UNSETTLED_SHARD)
+            .expression_attribute_names("#since", UNSETTLED_SINCE)
+            .expression_attribute_values(":shard", number(shard))
+            .expression_attribute_values(":before", instant(before));
+        let items = query_all(query, limit, attempted).await?;
+        let read = |item: &Item| Ok((read_instant(item, UNSETTLED_SINCE)?, read_document_partition(item)?));
+        let found = items.iter().map(read).collect::<Result<_, UnreadableItem>>();
+        found.map_err(|error| error.while_attempting(attempted))
+    }
+
+    /// A consistent query in a document's partition.
+    fn partition(&self, key: &DocumentKey) -> QueryFluentBuilder {
+        self.client
+            .query()
+            .table_name(self.tables.journal.as_str())
+            .consistent_read(true)
+            .expression_attribute_values(":pk", document_partition(key))
+    }
+}
+
+/// Ends before the first event that does not follow the one before.
+fn in_its_place((event, sequence): (EventEnvelope, u64)) -> Option<EventEnvelope> {
+    (event.sequence.get() == sequence).then_some(event)
+}
+
+async fn pause_before_look(look: u32) {
+    if look > 0 {
+        tokio::time::sleep(FIRST_PAUSE * 2_u32.pow(look - 1)).await;
+    }
+}
+
+fn lost(version: Version, attempted: String) -> PortError {
+    let reason = format!("event {version} is missing from the history");
+    PortError::caused(ErrorKind::Corrupt, attempted, reason)
+}

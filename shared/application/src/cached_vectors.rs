@@ -1,0 +1,86 @@
+//! Removes the vectors that a document left in the embedding cache. They could tell what its text was about, so they go
+//! with it, though another document with the same text would have to pay for them again. Which texts those were is read
+//! from the chunk files, so this comes before these are removed.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use millrace_domain::{ContentHash, DocumentKey, Generation};
+use millrace_ports::{BlobKey, BlobStore, EmbeddingCache, ErrorKind, PortError};
+
+use crate::chunk_file::ChunkFile;
+
+/// The cache, and the chunk files that say what a document has in it.
+#[derive(Debug, Clone)]
+pub struct CachedVectors {
+    blobs: Arc<dyn BlobStore>,
+    cache: Arc<dyn EmbeddingCache>,
+}
+
+impl CachedVectors {
+    /// Vectors in `cache` of texts whose chunk files are in `blobs`.
+    pub fn new(blobs: Arc<dyn BlobStore>, cache: Arc<dyn EmbeddingCache>) -> Self {
+        Self { blobs, cache }
+    }
+
+    /// Removes the vectors of a generation's texts and says how many there were.
+    pub(crate) async fn remove_generation(
+        &self,
+        key: &DocumentKey,
+        generation: Generation,
+    ) -> Result<u64, PortError> {
+        self.remove_except(key, generation, &HashSet::new()).await
+    }
+
+    /// Removes the vectors of the texts that are in one generation and in none of the others, and says how many there
+    /// were. Holds the others' hashes meanwhile, 32 bytes a chunk.
+    pub(crate) async fn remove_superseded(
+        &self,
+        key: &DocumentKey,
+        superseded: Generation,
+        others: impl IntoIterator<Item = Generation>,
+    ) -> Result<u64, PortError> {
+        let mut kept = HashSet::new();
+        for generation in others {
+            for batch in 0.. {
+                let Some(hashes) = self.hashes(key, generation, batch).await? else { break };
+                kept.extend(hashes);
+            }
+        }
+        self.remove_except(key, superseded, &kept).await
+    }
+
+    async fn remove_except(
+        &self,
+        key: &DocumentKey,
+        generation: Generation,
+        kept: &HashSet<ContentHash>,
+    ) -> Result<u64, PortError> {
+        let mut removed = 0;
+        for batch in 0.. {
+            let Some(mut hashes) = self.hashes(key, generation, batch).await? else { break };
+            hashes.retain(|hash| !kept.contains(hash));
+            if !hashes.is_empty() {
+                removed += self.cache.remove(&key.tenant_id, &hashes).await?;
+            }
+        }
+        Ok(removed)
+    }
+
+    /// The texts of a batch; `None` after the last one. A file that cannot be read names none.
+    async fn hashes(
+        &self,
+        key: &DocumentKey,
+        generation: Generation,
+        batch: u32,
+    ) -> Result<Option<Vec<ContentHash>>, PortError> {
+        match self.blobs.get(&BlobKey::chunk_batch(key, generation, batch)).await {
+            Ok(bytes) => {
+                let file = ChunkFile::from_bytes(&bytes).unwrap_or_default();
+                Ok(Some(file.chunks.iter().map(|chunk| chunk.content_hash()).collect()))
+            }
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The environment as configuration: read once, at start, by each function's `Config` and by nothing else. A missing or
+//! unreadable variable is named, so that whoever deploys sees at the first start what to set.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// What is wrong with the environment.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// A variable that is needed has no value.
+    #[error("the variable {0} is not set")]
+    Missing(&'static str),
+    /// A variable has a value that cannot be.
+    #[error("the variable {name} cannot be used: {reason}")]
+    Invalid {
+        /// Which.
+        name: &'static str,
+        /// Why; without the value, which may be a secret.
+        reason: String,
+    },
+}
+
+/// Variables by name. An empty value counts as none, since templates cannot leave a variable out.
+pub struct Variables {
+    lookup: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
+}
+
+impl fmt::Debug for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Variables")
+    }
+}
+
+impl Variables {
+    /// Those of this process.
+    pub fn of_process() -> Self {
+        Self::from_lookup(|name| std::env::var(name).ok())
+    }
+
+    /// Those that a function knows, for tests.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+        Self { lookup: Box::new(lookup) }
+    }
+
+    /// A text, if there is one.
+    pub fn optional(&self, name: &str) -> Option<String> {
+        (self.lookup)(name).filter(|value| !value.is_empty())
+    }
+
+    /// A text.
+    ///
+    /// # Errors
+    /// `Missing` if there is none.
+    pub fn required(&self, name: &'static str) -> Result<String, ConfigError> {
+        self.optional(name).ok_or(ConfigError::Missing(name))
+    }
+
+    /// A typed value.
+    ///
+    /// # Errors
+    /// `Missing` if there is none, `Invalid` if it does not parse.
+    pub fn parsed<T>(&self, name: &'static str) -> Result<T, ConfigError>
+    where
+        T: FromStr,
+        T::Err: fmt::Display,
+    {
+        let parse = |error: T::Err| ConfigError::Invalid { name, reason: error.to_string() };
+        self.required(name)?.parse().map_err(parse)
+    }
+
+    /// A typed value, or the default if there is none.
+    ///
+    /// # Errors
+    /// `Invalid` if it does not parse.
+    pub fn parsed_or<T>(&self, name: &'static str, default: T) -> Result<T, ConfigError>
+    where
+        T: FromStr,
+        T::Err: fmt::Display,
+    {
+        if self.optional(name).is_some() { self.parsed(name) } else { Ok(default) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn variables(pairs: &'static [(&'static str, &'static str)]) -> Variables {
+        Variables::from_lookup(|name| {
+            pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn an_empty_value_is_none() {
+        let variables = variables(&[("A", ""), ("B", "b")]);
+        assert_eq!(variables.optional("A"), None);
+        assert_eq!(variables.required("B").unwrap(), "b");
+        assert_eq!(variables.required("A"), Err(ConfigError::Missing("A")));
+        assert_eq!(variables.parsed_or("A", 7_u32), Ok(7));
+    }
+
+    #[test]
+    fn a_value_that_does_not_parse_is_named_and_not_shown() {
+        let error = variables(&[("N", "secret")]).parsed::<u32>("N").unwrap_err();
+        assert_eq!(error.to_string(), "the variable N cannot be used: invalid digit found in string");
+    }
+}

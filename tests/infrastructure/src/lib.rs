@@ -1,0 +1,1 @@
+//! Holds infra/template.yaml to the code; everything is in the tests.

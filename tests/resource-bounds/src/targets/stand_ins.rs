@@ -1,0 +1,46 @@
+//! A tokenizer and an embedder without a model: what is tested here is everything around them.
+
+use async_trait::async_trait;
+use millrace_ports::{Embedder, EmbedderError, Embedding, EmbeddingModel, EmbeddingPurpose, Tokenizer};
+use millrace_test_support::builders::model;
+
+/// One token for each run without white space.
+#[derive(Debug)]
+pub(super) struct WordTokenizer;
+
+impl Tokenizer for WordTokenizer {
+    fn token_ends(&self, text: &str, ends: &mut Vec<usize>) {
+        ends.clear();
+        let mut within = false;
+        for (at, character) in text.char_indices() {
+            if character.is_whitespace() && within {
+                ends.push(at);
+            }
+            within = !character.is_whitespace();
+        }
+        if within {
+            ends.push(text.len());
+        }
+    }
+}
+
+/// The same vector for everything.
+#[derive(Debug)]
+pub(super) struct ConstantEmbedder(EmbeddingModel);
+
+impl Default for ConstantEmbedder {
+    fn default() -> Self {
+        Self(EmbeddingModel { id: model("constant"), dimensions: 2, tokens_max: 64 })
+    }
+}
+
+#[async_trait]
+impl Embedder for ConstantEmbedder {
+    fn model(&self) -> &EmbeddingModel {
+        &self.0
+    }
+
+    async fn embed(&self, texts: &[&str], _: EmbeddingPurpose) -> Result<Vec<Embedding>, EmbedderError> {
+        Ok(texts.iter().map(|_| Embedding(vec![0.6, 0.8])).collect())
+    }
+}

@@ -1,0 +1,227 @@
+//! The clients: what each asks next, chosen from the seed and from what it has been told so far, and what it does when no
+//! answer comes. Each asks one thing at a time.
+
+use http::StatusCode;
+use millrace_domain::{CollectionName, DocumentId, TenantId};
+use serde_json::Value;
+
+use crate::chance::Chance;
+use crate::contents::{Content, Contents};
+use crate::operation::{Operation, Target};
+
+/// Contents there are; few, so that copies occur.
+const CONTENTS: u64 = 9;
+/// Times that a request is asked again.
+const TRIES_MAX: u64 = 6;
+
+/// A client.
+#[derive(Debug)]
+struct Client {
+    tenant: usize,
+    /// Operations that it has begun, and how many it will.
+    begun: u64,
+    planned: u64,
+    /// What it asks again, and how often it did.
+    again: Option<(Operation, u64)>,
+}
+
+/// A document that clients know of.
+#[derive(Debug, Clone)]
+struct Known {
+    target: Target,
+    version: u64,
+}
+
+/// All clients and what they know together.
+#[derive(Debug)]
+pub(crate) struct Clients {
+    seed: u64,
+    tenants: Vec<(TenantId, String)>,
+    clients: Vec<Client>,
+    known: Vec<Known>,
+    /// Keys that were used, each with its tenant and content.
+    keys: Vec<(usize, String, u64, CollectionName)>,
+}
+
+/// What a client does next.
+#[derive(Debug)]
+pub(crate) struct Step {
+    /// Names the request: which client's which operation and which try.
+    pub(crate) number: u64,
+    pub(crate) tenant: TenantId,
+    pub(crate) secret: String,
+    pub(crate) operation: Operation,
+}
+
+impl Clients {
+    /// The clients of a seed.
+    pub(crate) fn of(seed: u64) -> Self {
+        let mut chance = Chance::of(&[seed, 30]);
+        let names = ["acme", "globex"].map(|name| TenantId::new(name).ok());
+        let tenants = names.into_iter().flatten().map(|tenant| {
+            let secret = format!("secret-of-{tenant}");
+            (tenant, secret)
+        });
+        let clients = (0..chance.within(1, 4) as usize).map(|at| Client {
+            tenant: at % 2,
+            begun: 0,
+            planned: chance.within(4, 14),
+            again: None,
+        });
+        let clients = clients.collect();
+        Self { seed, tenants: tenants.collect(), clients, known: Vec::new(), keys: Vec::new() }
+    }
+
+    /// The tenants and their secrets.
+    pub(crate) fn tenants(&self) -> &[(TenantId, String)] {
+        &self.tenants
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// Whether all have asked everything they wanted to.
+    pub(crate) fn are_done(&self) -> bool {
+        self.clients.iter().all(|client| client.begun == client.planned && client.again.is_none())
+    }
+
+    /// What a client asks next, if anything.
+    pub(crate) fn next(&mut self, at: usize, contents: &Contents) -> Option<Step> {
+        let (operation, tries) = match self.clients[at].again.take() {
+            Some(again) => again,
+            None => {
+                if self.clients[at].begun == self.clients[at].planned {
+                    return None;
+                }
+                self.clients[at].begun += 1;
+                (self.choose(at, contents), 0)
+            }
+        };
+        let client = &mut self.clients[at];
+        client.again = Some((operation.clone(), tries));
+        let (tenant, secret) = self.tenants[client.tenant].clone();
+        let number = (at as u64 * 1_000 + client.begun) * 10 + tries;
+        Some(Step { number, tenant, secret, operation })
+    }
+
+    /// How long a client waits before its next request, in milliseconds.
+    pub(crate) fn pause_ms(&self, at: usize) -> u64 {
+        let client = &self.clients[at];
+        let tries = client.again.as_ref().map_or(0, |again| again.1);
+        let mut chance = Chance::of(&[self.seed, 31, at as u64, client.begun, tries]);
+        let most = *chance.one_of(&[20, 500, 5_000, 60_000]);
+        chance.within(1, most)
+    }
+
+    /// A client's request was answered, or not (its server died).
+    pub(crate) fn answered(&mut self, at: usize, answer: Option<(StatusCode, &[u8])>) {
+        let Some((operation, tries)) = self.clients[at].again.take() else { return };
+        if let Some((status, body)) = answer {
+            self.learn(at, status, body);
+        }
+        // What may pass is asked again; a conflict may, too.
+        let unsettled = answer.is_none_or(|(status, _)| {
+            status.is_server_error() || (status == StatusCode::CONFLICT && tries < 2)
+        });
+        if unsettled && operation.may_repeat() && tries + 1 < TRIES_MAX {
+            self.clients[at].again = Some((operation, tries + 1));
+        }
+    }
+
+    fn learn(&mut self, at: usize, status: StatusCode, body: &[u8]) {
+        if !status.is_success() {
+            return;
+        }
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let Some(document_id) = body["document_id"].as_str().and_then(|id| id.parse::<DocumentId>().ok())
+        else {
+            return;
+        };
+        let version = body["version"].as_u64().unwrap_or(1);
+        match self.known.iter_mut().find(|known| known.target.document_id == document_id) {
+            Some(known) => known.version = known.version.max(version),
+            None => {
+                let owner = self.tenants[self.clients[at].tenant].0.clone();
+                self.known.push(Known { target: Target { owner, document_id }, version });
+            }
+        }
+    }
+
+    fn choose(&mut self, at: usize, contents: &Contents) -> Operation {
+        let begun = self.clients[at].begun;
+        let mut chance = Chance::of(&[self.seed, 32, at as u64, begun]);
+        let Some(known) = self.pick(at, &mut chance) else { return self.upload(at, contents, &mut chance) };
+        let target = known.target.clone();
+        match chance.below(100) {
+            0..18 => self.upload(at, contents, &mut chance),
+            18..26 => self.repeat(at, contents, &mut chance),
+            26..38 => {
+                let if_match = chance.happens(3_000).then_some(known.version);
+                let key = chance.happens(5_000).then(|| format!("replace-{at}-{begun}"));
+                let content = self.content(chance.below(CONTENTS), contents);
+                Operation::Replace { target, content, key, if_match }
+            }
+            38..48 => Operation::Delete { target },
+            48..55 => Operation::Cancel { target },
+            55..64 => Operation::Retry { target },
+            64..70 => Operation::Get { target },
+            70..72 => Operation::Timeline { target },
+            72..74 => Operation::Chunks { target },
+            74..76 => Operation::Content { target },
+            76..78 => Operation::List,
+            78..80 => Operation::Stats,
+            80..83 => Operation::Redrive,
+            _ => Operation::Search { collection: collection(&mut chance) },
+        }
+    }
+
+    /// A document that the client's tenant knows of; now and then one of another tenant.
+    fn pick(&self, at: usize, chance: &mut Chance) -> Option<&Known> {
+        let mine = &self.tenants[self.clients[at].tenant].0;
+        let foreign = chance.happens(600);
+        let candidates: Vec<&Known> =
+            self.known.iter().filter(|known| (known.target.owner == *mine) != foreign).collect();
+        if candidates.is_empty() { None } else { Some(*chance.one_of::<&Known>(&candidates)) }
+    }
+
+    fn upload(&mut self, at: usize, contents: &Contents, chance: &mut Chance) -> Operation {
+        let number = chance.below(CONTENTS);
+        let collection = collection(chance);
+        let key = chance.happens(6_000).then(|| format!("upload-{at}-{}", self.clients[at].begun));
+        if let Some(key) = &key {
+            self.keys.push((self.clients[at].tenant, key.clone(), number, collection.clone()));
+        }
+        let other = 1 - self.clients[at].tenant;
+        let named_tenant = chance.happens(3_000).then(|| self.tenants[other].0.clone());
+        Operation::Upload { content: self.content(number, contents), key, collection, named_tenant }
+    }
+
+    /// An upload under a key that was used: of the same content, or of another.
+    fn repeat(&mut self, at: usize, contents: &Contents, chance: &mut Chance) -> Operation {
+        let mine: Vec<_> =
+            self.keys.iter().filter(|(tenant, ..)| *tenant == self.clients[at].tenant).cloned().collect();
+        if mine.is_empty() {
+            return self.upload(at, contents, chance);
+        }
+        let (_, key, number, collection) = chance.one_of(&mine).clone();
+        let number = if chance.happens(5_000) { number } else { (number + 1) % CONTENTS };
+        let content = self.content(number, contents);
+        Operation::Upload { content, key: Some(key), collection, named_tenant: None }
+    }
+
+    fn content(&self, number: u64, contents: &Contents) -> Content {
+        let content = Content::of(self.seed, number);
+        contents.remember(&content);
+        content
+    }
+}
+
+fn collection(chance: &mut Chance) -> CollectionName {
+    if chance.happens(1_500) {
+        CollectionName::new("second").unwrap_or_default()
+    } else {
+        CollectionName::default()
+    }
+}

@@ -1,0 +1,175 @@
+//! What a client can ask of the API, and the request it makes of it.
+
+use axum::body::Body;
+use http::{Method, Request};
+use millrace_domain::{CollectionName, DocumentId, DocumentKey, TenantId};
+
+use crate::contents::{COMMON_WORD, Content};
+
+/// A document and whose it is; not always the asker's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) owner: TenantId,
+    pub(crate) document_id: DocumentId,
+}
+
+/// The operation.
+#[derive(Debug, Clone)]
+pub(crate) enum Operation {
+    Upload {
+        content: Content,
+        key: Option<String>,
+        collection: CollectionName,
+        named_tenant: Option<TenantId>,
+    },
+    Replace {
+        target: Target,
+        content: Content,
+        key: Option<String>,
+        if_match: Option<u64>,
+    },
+    Delete {
+        target: Target,
+    },
+    Cancel {
+        target: Target,
+    },
+    Retry {
+        target: Target,
+    },
+    Get {
+        target: Target,
+    },
+    Timeline {
+        target: Target,
+    },
+    Chunks {
+        target: Target,
+    },
+    Content {
+        target: Target,
+    },
+    List,
+    Search {
+        collection: CollectionName,
+    },
+    Stats,
+    /// An operator's: the dead letters go back to their queues.
+    Redrive,
+}
+
+impl Target {
+    pub(crate) fn key(&self) -> DocumentKey {
+        DocumentKey { tenant_id: self.owner.clone(), document_id: self.document_id }
+    }
+}
+
+impl Operation {
+    /// The document it is about.
+    pub(crate) fn target(&self) -> Option<&Target> {
+        match self {
+            Self::Replace { target, .. }
+            | Self::Delete { target }
+            | Self::Cancel { target }
+            | Self::Retry { target }
+            | Self::Get { target }
+            | Self::Timeline { target }
+            | Self::Chunks { target }
+            | Self::Content { target } => Some(target),
+            Self::Upload { .. } | Self::List | Self::Search { .. } | Self::Stats | Self::Redrive => None,
+        }
+    }
+
+    /// The same with its content kept short.
+    pub(crate) fn name(&self) -> String {
+        let about = self.target().map(|target| format!(" {}", target.document_id)).unwrap_or_default();
+        let kind = match self {
+            Self::Upload { content, key, .. } => format!("upload {:?} {key:?}", content.nature),
+            Self::Replace { content, key, if_match, .. } => {
+                format!("replace {:?} {key:?} {if_match:?}", content.nature)
+            }
+            Self::Delete { .. } => "delete".into(),
+            Self::Cancel { .. } => "cancel".into(),
+            Self::Retry { .. } => "retry".into(),
+            Self::Get { .. } => "get".into(),
+            Self::Timeline { .. } => "timeline".into(),
+            Self::Chunks { .. } => "chunks".into(),
+            Self::Content { .. } => "content".into(),
+            Self::List => "list".into(),
+            Self::Search { .. } => "search".into(),
+            Self::Stats => "stats".into(),
+            Self::Redrive => "redrive".into(),
+        };
+        kind + &about
+    }
+
+    /// Whether asking again is harmless where no answer came.
+    pub(crate) fn may_repeat(&self) -> bool {
+        match self {
+            Self::Upload { key, .. } | Self::Replace { key, .. } => key.is_some(),
+            _ => true,
+        }
+    }
+
+    /// The request, authenticated by a secret.
+    pub(crate) fn request(&self, secret: &str) -> Option<Request<Body>> {
+        let of = |target: &Target, rest: &str| format!("/v1/documents/{}{rest}", target.document_id);
+        let (method, path) = match self {
+            Self::Upload { collection, .. } => {
+                (Method::POST, format!("/v1/documents?collection={collection}"))
+            }
+            Self::Replace { target, .. } => (Method::PUT, of(target, "")),
+            Self::Delete { target } => (Method::DELETE, of(target, "")),
+            Self::Cancel { target } => (Method::POST, of(target, "/cancel")),
+            Self::Retry { target } => (Method::POST, of(target, "/retry")),
+            Self::Get { target } => (Method::GET, of(target, "")),
+            Self::Timeline { target } => (Method::GET, of(target, "/timeline")),
+            Self::Chunks { target } => (Method::GET, of(target, "/chunks")),
+            Self::Content { target } => (Method::GET, of(target, "/content")),
+            Self::List => (Method::GET, "/v1/documents".into()),
+            Self::Search { .. } => (Method::POST, "/v1/search".into()),
+            Self::Stats => (Method::GET, "/v1/stats".into()),
+            Self::Redrive => return None,
+        };
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("authorization", format!("Bearer {secret}"))
+            .header("host", "localhost:8080");
+        let body = match self {
+            Self::Upload { content, key, named_tenant, .. } => {
+                if let Some(tenant) = named_tenant {
+                    // None of these is anybody's business but the authenticator's.
+                    request = request
+                        .header("x-tenant-id", tenant.as_str())
+                        .header("x-metadata", format!(r#"{{"tenant_id":"{tenant}"}}"#));
+                }
+                request = with_content(request, key.as_deref());
+                Body::from(content.bytes())
+            }
+            Self::Replace { content, key, if_match, .. } => {
+                if let Some(version) = if_match {
+                    request = request.header("if-match", format!("\"v{version}\""));
+                }
+                request = with_content(request, key.as_deref());
+                Body::from(content.bytes())
+            }
+            Self::Search { collection } => {
+                request = request.header("content-type", "application/json");
+                let query =
+                    serde_json::json!({ "query": COMMON_WORD, "collection": collection, "limit": 100 });
+                Body::from(query.to_string())
+            }
+            _ => Body::empty(),
+        };
+        Some(request.body(body).expect("the parts of the request are valid"))
+    }
+}
+
+fn with_content(request: http::request::Builder, key: Option<&str>) -> http::request::Builder {
+    let request = request.header("content-type", "text/plain").header("x-filename", "notes.txt");
+    match key {
+        Some(key) => request.header("idempotency-key", key),
+        None => request,
+    }
+}

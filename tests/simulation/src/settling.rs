@@ -1,0 +1,160 @@
+//! When a run has come to rest, and how long that may take: everything that clients were promised must then be so.
+#![expect(clippy::expect_used, reason = "the adapters behind do not fail")]
+
+use std::collections::BTreeMap;
+
+use futures::FutureExt as _;
+use millrace_application::SearchRequest;
+use millrace_domain::{CollectionName, DocumentKey, QueueName};
+use millrace_ports::{BlobPrefix, BlobUsage, SearchFilter};
+
+use crate::contents::COMMON_WORD;
+use crate::dead_letters::redrive;
+use crate::event_sources;
+use crate::run::Run;
+use crate::witness::{Found, SeenHit};
+
+/// Within which everything must settle after the last fault and the last request, in simulated milliseconds.
+pub const SETTLE_MS_MAX: u64 = 3 * 3_600_000;
+/// How much later it is looked at for uploads that nobody refers to: the sweeper takes them for orphans after an hour.
+const LATER_MS: i64 = 3_700_000;
+/// Sweeps until then all orphans must be gone.
+const LATE_SWEEPS: u32 = 3;
+
+/// How far a run is on its way to rest.
+#[derive(Debug, Default)]
+pub(crate) enum Settling {
+    /// Things happen.
+    #[default]
+    Busy,
+    /// All is done; waiting for orphans to become old and be swept.
+    Rested { after_ms: u64, sweeps: u32 },
+    /// Over.
+    Over { after_ms: u64 },
+}
+
+impl Settling {
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self, Self::Over { .. })
+    }
+
+    pub(crate) fn after_ms(&self) -> u64 {
+        match self {
+            Self::Busy => 0,
+            Self::Rested { after_ms, .. } | Self::Over { after_ms } => *after_ms,
+        }
+    }
+}
+
+/// Looks whether a run has come to rest, each time before the schedule fires.
+pub(crate) fn look(run: &mut Run) {
+    match run.settling {
+        Settling::Busy => look_for_rest(run),
+        Settling::Rested { after_ms, sweeps } if sweeps == LATE_SWEEPS => {
+            check_kept(run);
+            check_settled(run);
+            run.settling = Settling::Over { after_ms };
+        }
+        Settling::Rested { after_ms, sweeps } => {
+            run.settling = Settling::Rested { after_ms, sweeps: sweeps + 1 };
+        }
+        Settling::Over { .. } => {}
+    }
+}
+
+fn look_for_rest(run: &mut Run) {
+    let now = run.scheduler.now();
+    let calm_from = run.scheduler.calm_from().max(run.asked_at);
+    if now < calm_from || !run.clients.are_done() {
+        return;
+    }
+    // A view that waits for a dead letter is an operator's to mend.
+    redrive(&run.world, QueueName::Projector, &run.witness, &run.scheduler);
+    let after_ms = (now - calm_from).unsigned_abs();
+    let unsettled = run.witness.unsettled();
+    let waiting = waiting(run);
+    if run.is_idle() && unsettled.is_empty() && waiting.is_empty() {
+        check_settled(run);
+        check_search(run);
+        run.settling = Settling::Rested { after_ms, sweeps: 0 };
+        run.scheduler.pass(LATER_MS);
+    } else if after_ms > SETTLE_MS_MAX {
+        let rule = "everything settles within the bound";
+        run.witness.accuse("G1", rule, format!("{unsettled:?}, waiting {waiting:?}"));
+    }
+}
+
+/// What is left to be done, by queue; and the events that are yet to be published.
+fn waiting(run: &Run) -> Vec<String> {
+    let depth = |queue: QueueName| {
+        let depth = now(run.world.behind.consumer.depth(queue));
+        let waits = depth.visible + depth.in_flight + depth.delayed > 0;
+        waits.then(|| format!("{queue}: {depth:?}"))
+    };
+    let backlog = event_sources::backlog(&run.world);
+    let backlog = (backlog > 0).then(|| format!("{backlog} events"));
+    QueueName::ALL.into_iter().filter_map(depth).chain(backlog).collect()
+}
+
+fn check_settled(run: &Run) {
+    let behind = &run.world.behind;
+    let mut found = BTreeMap::new();
+    for (key, story) in run.witness.stories() {
+        let (collection, generation) = (&story.document.collection, story.document.generation);
+        let stored = Found {
+            current: now(behind.index.usage(&key, collection, Some(generation))),
+            all: now(behind.index.usage(&key, collection, None)),
+            view: now(behind.views.get(&key)),
+        };
+        let loaded = now(run.world.documents_behind.load(&key));
+        if loaded.as_ref() != Some(&story.document) {
+            run.witness.accuse("G3", "the state is the fold of the events", key.document_id.to_string());
+        }
+        found.insert(key, stored);
+    }
+    run.witness.settled(&found);
+    for (tenant, _) in run.clients.tenants() {
+        run.witness.counted(tenant, &now(behind.views.counts(tenant)));
+    }
+}
+
+/// Everything is found, and a passage is found by its own words and meaning before all others.
+fn check_search(run: &Run) {
+    let from = run.witness.instant();
+    for (tenant, _) in run.clients.tenants() {
+        for collection in ["default", "second"].map(|name| CollectionName::new(name).expect("it is valid")) {
+            let request = |query: String| SearchRequest {
+                tenant_id: tenant.clone(),
+                collection: collection.clone(),
+                query,
+                limit: 100,
+                hits_per_document_max: None,
+                filter: SearchFilter::default(),
+            };
+            let search = |query| now(run.world.search_behind.run(request(query))).hits;
+            let hits: Vec<SeenHit> = search(COMMON_WORD.to_owned()).into_iter().map(SeenHit::from).collect();
+            run.witness.searched(tenant, &collection, from, &hits);
+            for hit in hits.iter().take(3) {
+                let best = search(hit.text.clone()).into_iter().next().map(|best| best.chunk.text);
+                if best.as_ref() != Some(&hit.text) {
+                    let rule = "a passage is found by its own words and meaning";
+                    run.witness.accuse("G5", rule, format!("{:?} found {best:?}", hit.text));
+                }
+            }
+        }
+    }
+}
+
+/// Long after: what nobody refers to is gone.
+fn check_kept(run: &Run) {
+    let blobs = &run.world.behind.blobs;
+    let uploads = now(blobs.old_sources(None, 0, 100_000));
+    let of = |key: &DocumentKey| -> BlobUsage { now(blobs.usage(&BlobPrefix::document(key))) };
+    let usage = run.witness.stories().into_keys().map(|key| (key.clone(), of(&key))).collect();
+    run.witness.kept(&uploads, &usage);
+}
+
+/// What an adapter in memory answers at once.
+fn now<T, E: std::fmt::Debug>(answer: impl Future<Output = Result<T, E>>) -> T {
+    answer.now_or_never().expect("memory does not wait").expect("memory does not fail")
+}
