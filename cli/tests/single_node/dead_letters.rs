@@ -60,7 +60,10 @@ async fn pass_over_the_waits(folder: &Folder) {
     let changes = "UPDATE ledger SET attempt = 4 WHERE step LIKE 'embed/%'; \
                    UPDATE messages SET visible_at = 0 WHERE queue = 'embed' AND state = 1;";
     database
-        .write("pass over the waits", |connection| Ok(connection.execute_batch(changes).unwrap()))
+        .write("pass over the waits", |connection| {
+            connection.execute_batch(changes).unwrap();
+            Ok(())
+        })
         .await
         .unwrap();
 }

@@ -16,9 +16,7 @@ use millrace_function_runtime::{ConfigError, Variables};
 pub fn aws(variables: &Variables) -> Result<AwsSettings, ConfigError> {
     AwsSettings::from_variables(|name| variables.optional(name)).map_err(|error| match error {
         AwsSettingsError::Missing(name) => ConfigError::Missing(name),
-        AwsSettingsError::BadEndpoint => {
-            ConfigError::Invalid { name: "AWS_ENDPOINT_URL", reason: error.to_string() }
-        }
+        AwsSettingsError::BadEndpoint(name) => ConfigError::Invalid { name, reason: error.to_string() },
     })
 }
 

@@ -1,6 +1,7 @@
 //! One connection for all services: they share the HTTPS client with its pool and certificates, the bounds on waiting
 //! and the number of attempts. Make it once, before the first invocation.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -13,7 +14,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::sdk_config::Builder as SdkConfigBuilder;
 
-use super::AwsSettings;
+use super::{AwsService, AwsSettings};
 
 /// TCP and TLS together; a function with little memory has little CPU for the handshake.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -39,6 +40,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone)]
 pub struct AwsConnection {
     config: SdkConfig,
+    endpoint_urls: BTreeMap<AwsService, String>,
 }
 
 impl AwsConnection {
@@ -72,40 +74,49 @@ impl AwsConnection {
             .retry_config(retries)
             .timeout_config(timeouts(READ_TIMEOUT, OPERATION_TIMEOUT));
         config.set_endpoint_url(settings.endpoint_url.clone());
-        Self { config: config.build() }
+        Self { config: config.build(), endpoint_urls: settings.service_endpoint_urls.clone() }
+    }
+
+    /// What the clients of a service are made from.
+    fn config(&self, service: AwsService) -> SdkConfig {
+        match self.endpoint_urls.get(&service) {
+            Some(url) => self.config.to_builder().endpoint_url(url).build(),
+            None => self.config.clone(),
+        }
     }
 
     /// S3, with time for contents. Behind an explicit endpoint buckets are addressed by path: no name of theirs resolves.
     pub fn s3(&self) -> aws_sdk_s3::Client {
-        let config = aws_sdk_s3::config::Builder::from(&self.config)
-            .force_path_style(self.config.endpoint_url().is_some())
+        let config = self.config(AwsService::S3);
+        let config = aws_sdk_s3::config::Builder::from(&config)
+            .force_path_style(config.endpoint_url().is_some())
             .timeout_config(timeouts(CONTENT_READ_TIMEOUT, CONTENT_OPERATION_TIMEOUT));
         aws_sdk_s3::Client::from_conf(config.build())
     }
 
     /// DynamoDB.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        aws_sdk_dynamodb::Client::new(&self.config)
+        aws_sdk_dynamodb::Client::new(&self.config(AwsService::DynamoDb))
     }
 
     /// SQS.
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
-        aws_sdk_sqs::Client::new(&self.config)
+        aws_sdk_sqs::Client::new(&self.config(AwsService::Sqs))
     }
 
     /// EventBridge.
     pub fn eventbridge(&self) -> aws_sdk_eventbridge::Client {
-        aws_sdk_eventbridge::Client::new(&self.config)
+        aws_sdk_eventbridge::Client::new(&self.config(AwsService::EventBridge))
     }
 
     /// S3 Vectors.
     pub fn s3vectors(&self) -> aws_sdk_s3vectors::Client {
-        aws_sdk_s3vectors::Client::new(&self.config)
+        aws_sdk_s3vectors::Client::new(&self.config(AwsService::S3Vectors))
     }
 
     /// Bedrock's models, with time to compute.
     pub fn bedrock_runtime(&self) -> aws_sdk_bedrockruntime::Client {
-        let config = aws_sdk_bedrockruntime::config::Builder::from(&self.config)
+        let config = aws_sdk_bedrockruntime::config::Builder::from(&self.config(AwsService::BedrockRuntime))
             .timeout_config(timeouts(MODEL_READ_TIMEOUT, MODEL_OPERATION_TIMEOUT));
         aws_sdk_bedrockruntime::Client::from_conf(config.build())
     }

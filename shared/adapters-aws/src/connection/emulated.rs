@@ -11,6 +11,7 @@ pub(crate) fn settings() -> AwsSettings {
     AwsSettings {
         region: Region::from_static(REGION),
         endpoint_url: Some(Emulator::shared().endpoint().to_owned()),
+        service_endpoint_urls: Default::default(),
         credentials: Credentials::from_keys(ACCESS_KEY_ID, SECRET_ACCESS_KEY, None),
     }
 }

@@ -11,5 +11,5 @@ mod service_failure;
 
 pub use aws_connection::AwsConnection;
 pub(crate) use aws_connection::{READ_TIMEOUT, timeouts};
-pub use aws_settings::{AwsSettings, AwsSettingsError};
+pub use aws_settings::{AwsService, AwsSettings, AwsSettingsError};
 pub(crate) use service_failure::{kind_of_code, port_error, repeated};

@@ -101,6 +101,7 @@ impl Replay {
         let settings = AwsSettings {
             region: Region::from_static("eu-central-1"),
             endpoint_url: None,
+            service_endpoint_urls: Default::default(),
             credentials: Credentials::from_keys("AKIDEXAMPLE", "secret", None),
         };
         let retries =

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 use futures::future::join_all;
-use millrace_domain::{DocumentKey, Version};
+use millrace_domain::{ContentHash, DocumentKey, Version};
 use millrace_ports::{
-    ClaimOutcome, ClaimRequest, ErrorKind, EventStore, IdGenerator, JobLedger, ListQuery, ReadModel, StepKey,
+    ApiKeyStore, ClaimOutcome, ClaimRequest, ErrorKind, EventStore, IdGenerator, JobLedger, ListQuery,
+    ReadModel, StepKey,
 };
 use millrace_test_support::builders::{completing, tenant};
 use millrace_test_support::{SIM_START, SeededIds, SimClock, Story};
+use sha2::{Digest, Sha256};
 
 use super::emulated_tables::{new_journal, new_table};
 use super::item::{Item, text};
@@ -172,4 +174,29 @@ async fn long_labels_that_begin_alike_are_apart() {
         }
         assert_eq!(found, std::slice::from_ref(view));
     }
+}
+
+/// The operator's script writes what this crate reads: the two are held together by the item itself.
+#[tokio::test]
+async fn a_key_made_by_the_operators_script_authenticates() {
+    let workspace = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let made = std::process::Command::new("python3")
+        .arg(format!("{workspace}/infra/create_key.py"))
+        .args(["--print", "--tenant", "acme", "--label", "search team"])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let printed = String::from_utf8(made.stdout).unwrap();
+    let (item, secret) = printed.trim_end().split_once('\n').unwrap();
+    let item: std::collections::BTreeMap<String, std::collections::BTreeMap<String, String>> =
+        serde_json::from_str(item).unwrap();
+    let item = item.into_iter().map(|(name, value)| (name, text(value["S"].clone()))).collect::<Item>();
+
+    let client = connection().dynamodb();
+    let table = new_table(&client, &schema::settings::TABLE).await;
+    client.put_item().table_name(table.as_str()).set_item(Some(item)).send().await.unwrap();
+    let settings = super::DynamoDbSettings::new(client, table);
+    let hash = ContentHash::from_digest(Sha256::digest(secret).into());
+    let key = settings.find(&hash).await.unwrap().unwrap();
+    assert_eq!((key.tenant_id, key.label.as_str()), (tenant("acme"), "search team"));
 }

@@ -81,6 +81,7 @@ async fn fixture() -> UploadUrlsFixture {
     let settings = AwsSettings {
         region: Region::from_static(REGION),
         endpoint_url: Some(endpoint.to_owned()),
+        service_endpoint_urls: Default::default(),
         credentials: user(endpoint).await,
     };
     let (client, bucket, clock) = (AwsConnection::new(&settings).s3(), unique("uploads"), present());

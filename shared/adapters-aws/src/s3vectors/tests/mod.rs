@@ -27,6 +27,7 @@ async fn stand_in() -> (aws_sdk_s3vectors::Client, StandIn) {
     let settings = AwsSettings {
         region: Region::from_static("us-east-1"),
         endpoint_url: Some(stand_in.endpoint().to_owned()),
+        service_endpoint_urls: Default::default(),
         credentials: Credentials::from_keys("test", "test", None),
     };
     (AwsConnection::new(&settings).s3vectors(), stand_in)
