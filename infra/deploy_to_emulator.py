@@ -44,7 +44,8 @@ def is_unknown(resource):
 
 
 def adapt(template, stack, variables):
-    """The expanded template as the emulator takes it."""
+    """The expanded template as the emulator takes it. Variables are for the function before the colon in their name, or for
+    all."""
     gone = {name for name, resource in template["Resources"].items() if is_unknown(resource)}
     resources = {name: resource for name, resource in template["Resources"].items() if name not in gone}
     for name, resource in list(resources.items()):
@@ -61,7 +62,10 @@ def adapt(template, stack, variables):
         if resource["Type"] == "AWS::Lambda::Function":
             resource["Properties"]["FunctionName"] = f"{stack}-{kebab(name)}"
             environment = resource["Properties"].setdefault("Environment", {}).setdefault("Variables", {})
-            environment.update(variables)
+            for variable, value in variables.items():
+                function, _, variable = variable.rpartition(":")
+                if function in ("", kebab(name)):
+                    environment[variable] = value
         if resource["Type"] == "AWS::Lambda::EventSourceMapping":
             # Parameters are text to the emulator, and it compares this one with a number.
             scaling = resource["Properties"].get("ScalingConfig", {})
@@ -192,7 +196,13 @@ def main():
     arguments.add_argument("--zips", required=True, type=Path, help="folder with a zip for each function")
     arguments.add_argument("--access-key", default="test", help="a 12-digit one is an account of its own")
     arguments.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE")
-    arguments.add_argument("--variable", action="append", default=[], metavar="NAME=VALUE", help="for every function")
+    arguments.add_argument(
+        "--variable",
+        action="append",
+        default=[],
+        metavar="[FUNCTION:]NAME=VALUE",
+        help="for every function, or for one",
+    )
     given = arguments.parse_args()
 
     emulator = Emulator(given.endpoint, given.access_key)

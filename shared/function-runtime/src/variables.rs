@@ -20,9 +20,11 @@ pub enum ConfigError {
     },
 }
 
+type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
+
 /// Variables by name. An empty value counts as none, since templates cannot leave a variable out.
 pub struct Variables {
-    lookup: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    lookup: Box<Lookup>,
 }
 
 impl fmt::Debug for Variables {

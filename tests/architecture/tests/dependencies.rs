@@ -93,3 +93,49 @@ fn heavy_parsers_and_sqlite_live_in_one_place_each() {
         }
     }
 }
+
+/// Everything that a package is built from with its default features, tests aside.
+fn built_from(package: &str) -> BTreeSet<String> {
+    let output = Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--offline",
+            "--edges",
+            "normal",
+            "--prefix",
+            "none",
+            "--format",
+            "{p}",
+            "--package",
+            package,
+        ])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo runs, since it runs this test");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let tree = String::from_utf8(output.stdout).unwrap();
+    tree.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_single_node_is_built_without_any_cloud_sdk() {
+    let parts = built_from("millrace");
+    assert!(parts.contains("millrace-chunk-worker"), "the tree was not read: {parts:?}");
+    let sdk: Vec<_> =
+        parts.iter().filter(|name| name.starts_with("aws-sdk") || name.ends_with("adapters-aws")).collect();
+    assert!(
+        sdk.is_empty(),
+        "`cargo run` would build {sdk:?}: take the functions without their feature `deploy`"
+    );
+}
+
+#[test]
+fn no_function_carries_sqlite_and_one_carries_parsers() {
+    for (package, _) in dependencies().iter().filter(|(_, names)| names.contains("millrace-function-wiring"))
+    {
+        let parts = built_from(package);
+        assert!(parts.contains("aws-sdk-dynamodb"), "{package} is not deployable: {parts:?}");
+        assert!(!parts.contains("rusqlite"), "{package} carries SQLite");
+        assert_eq!(parts.contains("pdf_oxide"), package == "millrace-chunk-worker", "parsers in {package}");
+    }
+}

@@ -21,8 +21,23 @@ struct Client {
     /// Operations that it has begun, and how many it will.
     begun: u64,
     planned: u64,
+    /// All it has asked, with what followed.
+    asked: u64,
+    /// What follows from an answer that it got.
+    then: Vec<Operation>,
     /// What it asks again, and how often it did.
     again: Option<(Operation, u64)>,
+}
+
+/// What the clients of a run are mostly at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mood {
+    /// A bit of everything.
+    Even,
+    /// All of one tenant replace one document over and over.
+    Replacing,
+    /// All of one tenant cancel and retry one document over and over.
+    Stopping,
 }
 
 /// A document that clients know of.
@@ -36,6 +51,7 @@ struct Known {
 #[derive(Debug)]
 pub(crate) struct Clients {
     seed: u64,
+    mood: Mood,
     tenants: Vec<(TenantId, String)>,
     clients: Vec<Client>,
     known: Vec<Known>,
@@ -62,14 +78,21 @@ impl Clients {
             let secret = format!("secret-of-{tenant}");
             (tenant, secret)
         });
+        let mood = match chance.below(6) {
+            0 => Mood::Replacing,
+            1 => Mood::Stopping,
+            _ => Mood::Even,
+        };
         let clients = (0..chance.within(1, 4) as usize).map(|at| Client {
-            tenant: at % 2,
+            tenant: if mood == Mood::Even { at % 2 } else { 0 },
             begun: 0,
+            asked: 0,
             planned: chance.within(4, 14),
+            then: Vec::new(),
             again: None,
         });
         let clients = clients.collect();
-        Self { seed, tenants: tenants.collect(), clients, known: Vec::new(), keys: Vec::new() }
+        Self { seed, mood, tenants: tenants.collect(), clients, known: Vec::new(), keys: Vec::new() }
     }
 
     /// The tenants and their secrets.
@@ -84,7 +107,9 @@ impl Clients {
 
     /// Whether all have asked everything they wanted to.
     pub(crate) fn are_done(&self) -> bool {
-        self.clients.iter().all(|client| client.begun == client.planned && client.again.is_none())
+        self.clients
+            .iter()
+            .all(|client| client.begun == client.planned && client.again.is_none() && client.then.is_empty())
     }
 
     /// What a client asks next, if anything.
@@ -92,17 +117,24 @@ impl Clients {
         let (operation, tries) = match self.clients[at].again.take() {
             Some(again) => again,
             None => {
-                if self.clients[at].begun == self.clients[at].planned {
+                let client = &mut self.clients[at];
+                if client.begun == client.planned && client.then.is_empty() {
                     return None;
                 }
-                self.clients[at].begun += 1;
-                (self.choose(at, contents), 0)
+                client.asked += 1;
+                match client.then.pop() {
+                    Some(operation) => (operation, 0),
+                    None => {
+                        client.begun += 1;
+                        (self.choose(at, contents), 0)
+                    }
+                }
             }
         };
         let client = &mut self.clients[at];
         client.again = Some((operation.clone(), tries));
         let (tenant, secret) = self.tenants[client.tenant].clone();
-        let number = (at as u64 * 1_000 + client.begun) * 10 + tries;
+        let number = (at as u64 * 1_000 + client.asked) * 10 + tries;
         Some(Step { number, tenant, secret, operation })
     }
 
@@ -110,7 +142,7 @@ impl Clients {
     pub(crate) fn pause_ms(&self, at: usize) -> u64 {
         let client = &self.clients[at];
         let tries = client.again.as_ref().map_or(0, |again| again.1);
-        let mut chance = Chance::of(&[self.seed, 31, at as u64, client.begun, tries]);
+        let mut chance = Chance::of(&[self.seed, 31, at as u64, client.asked, tries]);
         let most = *chance.one_of(&[20, 500, 5_000, 60_000]);
         chance.within(1, most)
     }
@@ -119,7 +151,7 @@ impl Clients {
     pub(crate) fn answered(&mut self, at: usize, answer: Option<(StatusCode, &[u8])>) {
         let Some((operation, tries)) = self.clients[at].again.take() else { return };
         if let Some((status, body)) = answer {
-            self.learn(at, status, body);
+            self.learn(at, &operation, status, body);
         }
         // What may pass is asked again; a conflict may, too.
         let unsettled = answer.is_none_or(|(status, _)| {
@@ -130,11 +162,14 @@ impl Clients {
         }
     }
 
-    fn learn(&mut self, at: usize, status: StatusCode, body: &[u8]) {
+    fn learn(&mut self, at: usize, operation: &Operation, status: StatusCode, body: &[u8]) {
         if !status.is_success() {
             return;
         }
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        if let Operation::Start { content, .. } = operation {
+            return self.started(at, content, &body);
+        }
         let Some(document_id) = body["document_id"].as_str().and_then(|id| id.parse::<DocumentId>().ok())
         else {
             return;
@@ -149,13 +184,41 @@ impl Clients {
         }
     }
 
+    /// An upload was started: its bytes follow, mostly, and its end, mostly.
+    fn started(&mut self, at: usize, content: &Content, answer: &Value) {
+        let client = &mut self.clients[at];
+        let mut chance = Chance::of(&[self.seed, 33, at as u64, client.asked]);
+        let text = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
+        if chance.happens(7_000) {
+            client.then.push(Operation::Complete { url: text("complete_url"), content: content.clone() });
+        }
+        if chance.happens(9_000) {
+            let headers = answer["headers"].as_object().into_iter().flatten();
+            let headers =
+                headers.map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().into()));
+            let (url, headers) = (text("url"), headers.collect());
+            client.then.push(Operation::Put { url, headers, content: content.clone() });
+        }
+    }
+
     fn choose(&mut self, at: usize, contents: &Contents) -> Operation {
         let begun = self.clients[at].begun;
         let mut chance = Chance::of(&[self.seed, 32, at as u64, begun]);
         let Some(known) = self.pick(at, &mut chance) else { return self.upload(at, contents, &mut chance) };
         let target = known.target.clone();
-        match chance.below(100) {
-            0..18 => self.upload(at, contents, &mut chance),
+        let roll = match self.mood {
+            Mood::Replacing if chance.happens(4_000) => 30,
+            Mood::Stopping if chance.happens(4_000) => *chance.one_of::<u64>(&[50, 60, 90]),
+            Mood::Even | Mood::Replacing | Mood::Stopping => chance.below(100),
+        };
+        match roll {
+            0..14 => self.upload(at, contents, &mut chance),
+            14..18 => {
+                let replaced = chance.happens(4_000).then_some(target);
+                let key = chance.happens(6_000).then(|| format!("start-{at}-{begun}"));
+                let content = self.content(chance.below(CONTENTS), contents);
+                Operation::Start { target: replaced, content, key, collection: collection(&mut chance) }
+            }
             18..26 => self.repeat(at, contents, &mut chance),
             26..38 => {
                 let if_match = chance.happens(3_000).then_some(known.version);
@@ -183,7 +246,11 @@ impl Clients {
         let foreign = chance.happens(600);
         let candidates: Vec<&Known> =
             self.known.iter().filter(|known| (known.target.owner == *mine) != foreign).collect();
-        if candidates.is_empty() { None } else { Some(*chance.one_of::<&Known>(&candidates)) }
+        if candidates.is_empty() {
+            return None;
+        }
+        let crowded = self.mood != Mood::Even && chance.happens(7_000);
+        if crowded { candidates.first().copied() } else { Some(*chance.one_of::<&Known>(&candidates)) }
     }
 
     fn upload(&mut self, at: usize, contents: &Contents, chance: &mut Chance) -> Operation {

@@ -4,6 +4,7 @@
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -52,10 +53,19 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let (tally, started) = (Tally::default(), Instant::now());
     thread::scope(|scope| {
+        let (working, over) = mpsc::channel::<()>();
         for _ in 0..arguments.threads.max(1) {
-            scope.spawn(|| work(&arguments, &tally));
+            let working = working.clone();
+            let (arguments, tally) = (&arguments, &tally);
+            scope.spawn(move || {
+                work(arguments, tally);
+                drop(working);
+            });
         }
-        scope.spawn(|| tell(&arguments, &tally, started));
+        drop(working);
+        while over.recv_timeout(PROGRESS_EVERY) == Err(RecvTimeoutError::Timeout) {
+            summarise(&tally, started);
+        }
     });
     summarise(&tally, started);
     if tally.failures.into_inner() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -86,17 +96,6 @@ fn work(arguments: &Arguments, tally: &Tally) {
             }
         }
         tally.runs.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-fn tell(arguments: &Arguments, tally: &Tally, started: Instant) {
-    let mut told = Instant::now();
-    while tally.runs.load(Ordering::SeqCst) < arguments.seeds && !tally.stopped.load(Ordering::SeqCst) {
-        thread::sleep(Duration::from_millis(50));
-        if told.elapsed() > PROGRESS_EVERY {
-            told = Instant::now();
-            summarise(tally, started);
-        }
     }
 }
 

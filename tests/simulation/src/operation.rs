@@ -3,6 +3,7 @@
 use axum::body::Body;
 use http::{Method, Request};
 use millrace_domain::{CollectionName, DocumentId, DocumentKey, TenantId};
+use serde_json::{Value, json};
 
 use crate::contents::{COMMON_WORD, Content};
 
@@ -27,6 +28,24 @@ pub(crate) enum Operation {
         content: Content,
         key: Option<String>,
         if_match: Option<u64>,
+    },
+    /// An upload by URL, of a new document or of a known one's next content.
+    Start {
+        target: Option<Target>,
+        content: Content,
+        key: Option<String>,
+        collection: CollectionName,
+    },
+    /// The bytes of a started upload, to the URL that was given.
+    Put {
+        url: String,
+        headers: Vec<(String, String)>,
+        content: Content,
+    },
+    /// The end of a started upload.
+    Complete {
+        url: String,
+        content: Content,
     },
     Delete {
         target: Target,
@@ -76,7 +95,14 @@ impl Operation {
             | Self::Timeline { target }
             | Self::Chunks { target }
             | Self::Content { target } => Some(target),
-            Self::Upload { .. } | Self::List | Self::Search { .. } | Self::Stats | Self::Redrive => None,
+            Self::Start { target, .. } => target.as_ref(),
+            Self::Upload { .. }
+            | Self::Put { .. }
+            | Self::Complete { .. }
+            | Self::List
+            | Self::Search { .. }
+            | Self::Stats
+            | Self::Redrive => None,
         }
     }
 
@@ -88,6 +114,9 @@ impl Operation {
             Self::Replace { content, key, if_match, .. } => {
                 format!("replace {:?} {key:?} {if_match:?}", content.nature)
             }
+            Self::Start { content, key, .. } => format!("start {:?} {key:?}", content.nature),
+            Self::Put { .. } => "put".into(),
+            Self::Complete { .. } => "complete".into(),
             Self::Delete { .. } => "delete".into(),
             Self::Cancel { .. } => "cancel".into(),
             Self::Retry { .. } => "retry".into(),
@@ -106,7 +135,7 @@ impl Operation {
     /// Whether asking again is harmless where no answer came.
     pub(crate) fn may_repeat(&self) -> bool {
         match self {
-            Self::Upload { key, .. } | Self::Replace { key, .. } => key.is_some(),
+            Self::Upload { key, .. } | Self::Replace { key, .. } | Self::Start { key, .. } => key.is_some(),
             _ => true,
         }
     }
@@ -119,6 +148,9 @@ impl Operation {
                 (Method::POST, format!("/v1/documents?collection={collection}"))
             }
             Self::Replace { target, .. } => (Method::PUT, of(target, "")),
+            Self::Start { .. } => (Method::POST, "/v1/uploads".into()),
+            Self::Put { url, .. } => (Method::PUT, path_of(url)),
+            Self::Complete { url, .. } => (Method::POST, path_of(url)),
             Self::Delete { target } => (Method::DELETE, of(target, "")),
             Self::Cancel { target } => (Method::POST, of(target, "/cancel")),
             Self::Retry { target } => (Method::POST, of(target, "/retry")),
@@ -154,10 +186,22 @@ impl Operation {
                 request = with_content(request, key.as_deref());
                 Body::from(content.bytes())
             }
+            Self::Start { target, content, key, collection } => {
+                request = request.header("content-type", "application/json");
+                if let Some(key) = key {
+                    request = request.header("idempotency-key", key);
+                }
+                Body::from(announcement(target.as_ref(), content, collection).to_string())
+            }
+            Self::Put { headers, content, .. } => {
+                for (name, value) in headers {
+                    request = request.header(name, value);
+                }
+                Body::from(content.bytes())
+            }
             Self::Search { collection } => {
                 request = request.header("content-type", "application/json");
-                let query =
-                    serde_json::json!({ "query": COMMON_WORD, "collection": collection, "limit": 100 });
+                let query = json!({ "query": COMMON_WORD, "collection": collection, "limit": 100 });
                 Body::from(query.to_string())
             }
             _ => Body::empty(),
@@ -172,4 +216,25 @@ fn with_content(request: http::request::Builder, key: Option<&str>) -> http::req
         Some(key) => request.header("idempotency-key", key),
         None => request,
     }
+}
+
+/// What is said of a content that is about to be uploaded.
+fn announcement(target: Option<&Target>, content: &Content, collection: &CollectionName) -> Value {
+    let mut announced = json!({
+        "filename": "notes.txt",
+        "media_type": "text/plain",
+        "size": content.text.len(),
+        "sha256": content.hash().as_str(),
+    });
+    match target {
+        Some(target) => announced["document_id"] = json!(target.document_id),
+        None => announced["collection"] = json!(collection),
+    }
+    announced
+}
+
+/// A link without the server's address.
+fn path_of(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.find('/').map_or_else(String::new, |at| rest[at..].to_owned())
 }

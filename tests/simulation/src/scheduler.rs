@@ -234,7 +234,7 @@ impl Scheduler {
 
     /// One of the two points of a call.
     async fn point(&self, name: &'static str, aspect: Aspect) -> Option<PortError> {
-        let Some((task, place)) = self.arrive(aspect) else { return None };
+        let (task, place) = self.arrive(aspect)?;
         let now = self.now();
         let mishap = self.weather.call(place, now).filter(|mishap| may_befall(*mishap, name));
         let stall_ms = match mishap {

@@ -14,12 +14,30 @@ use crate::event_sources;
 use crate::run::Run;
 use crate::witness::{Found, SeenHit};
 
-/// Within which everything must settle after the last fault and the last request, in simulated milliseconds.
-pub const SETTLE_MS_MAX: u64 = 3 * 3_600_000;
-/// How much later it is looked at for uploads that nobody refers to: the sweeper takes them for orphans after an hour.
-const LATER_MS: i64 = 3_700_000;
-/// Sweeps until then all orphans must be gone.
+/// The longest that a document stands still between two restarts by the sweeper: its pause doubles from 2 minutes on, up to
+/// 64-fold.
+const RESTART_PAUSE_MS_MAX: u64 = 64 * 120_000;
+/// Until the schedule fires after that.
+const SWEEP_EVERY_MS: u64 = 60_000;
+/// A parser that panics whenever it is tried: five attempts and the one that notices, each waiting for the lease of the one
+/// before (5 minutes) and then for the job to come back (a minute at most).
+const EXHAUSTION_MS: u64 = 6 * (300_000 + 60_000);
+/// The longest wait before a further attempt, jitter included; purges have no last one.
+const BACKOFF_MS_MAX: u64 = 750_000;
+/// A message of a worker that died comes back after this.
+const VISIBILITY_MS: u64 = 330_000;
+/// Within which everything must settle after the last fault and the last request, in simulated milliseconds. What may have
+/// to be waited for, one after the other: the next restart of a document that stood still all the time, its exhaustion,
+/// then the purge of what it left, at its longest wait and with a worker that died at it. Steps in between take seconds.
+pub const SETTLE_MS_MAX: u64 =
+    RESTART_PAUSE_MS_MAX + SWEEP_EVERY_MS + EXHAUSTION_MS + BACKOFF_MS_MAX + VISIBILITY_MS;
+/// How much later it is looked at for uploads that nobody refers to: the sweeper takes them for orphans an hour after they
+/// were written or, of uploads by URL, after their URL expired; and completes those whose notification was lost.
+const LATER_MS: i64 = 3 * 3_600_000;
+/// Sweeps that must suffice for it.
 const LATE_SWEEPS: u32 = 3;
+/// Sweeps within which what was completed then must have come to rest.
+const LATE_SWEEPS_MAX: u32 = 180;
 
 /// How far a run is on its way to rest.
 #[derive(Debug, Default)]
@@ -50,10 +68,14 @@ impl Settling {
 pub(crate) fn look(run: &mut Run) {
     match run.settling {
         Settling::Busy => look_for_rest(run),
-        Settling::Rested { after_ms, sweeps } if sweeps == LATE_SWEEPS => {
+        Settling::Rested { after_ms, sweeps } if sweeps >= LATE_SWEEPS && rests(run) => {
             check_kept(run);
             check_settled(run);
             run.settling = Settling::Over { after_ms };
+        }
+        Settling::Rested { sweeps: LATE_SWEEPS_MAX, .. } => {
+            let rule = "an upload that the sweeper completes settles";
+            run.witness.accuse("G1", rule, format!("{:?}, {:?}", run.witness.unsettled(), waiting(run)));
         }
         Settling::Rested { after_ms, sweeps } => {
             run.settling = Settling::Rested { after_ms, sweeps: sweeps + 1 };
@@ -73,7 +95,7 @@ fn look_for_rest(run: &mut Run) {
     let after_ms = (now - calm_from).unsigned_abs();
     let unsettled = run.witness.unsettled();
     let waiting = waiting(run);
-    if run.is_idle() && unsettled.is_empty() && waiting.is_empty() {
+    if rests(run) {
         check_settled(run);
         check_search(run);
         run.settling = Settling::Rested { after_ms, sweeps: 0 };
@@ -82,6 +104,11 @@ fn look_for_rest(run: &mut Run) {
         let rule = "everything settles within the bound";
         run.witness.accuse("G1", rule, format!("{unsettled:?}, waiting {waiting:?}"));
     }
+}
+
+/// Whether nothing is at work, waits, or is owed work.
+fn rests(run: &Run) -> bool {
+    run.is_idle() && run.witness.unsettled().is_empty() && waiting(run).is_empty()
 }
 
 /// What is left to be done, by queue; and the events that are yet to be published.
@@ -157,4 +184,20 @@ fn check_kept(run: &Run) {
 /// What an adapter in memory answers at once.
 fn now<T, E: std::fmt::Debug>(answer: impl Future<Output = Result<T, E>>) -> T {
     answer.now_or_never().expect("memory does not wait").expect("memory does not fail")
+}
+
+#[cfg(test)]
+mod tests {
+    use millrace_application::{StepPolicy, SweepPolicy, backoff_ms, queue_policy};
+
+    use super::*;
+
+    #[test]
+    fn the_bound_is_that_of_the_policies() {
+        let (steps, sweeps) = (StepPolicy::default(), SweepPolicy::default());
+        assert_eq!(RESTART_PAUSE_MS_MAX, sweeps.stalled_ms << 6);
+        assert_eq!(EXHAUSTION_MS, u64::from(steps.attempts_max + 1) * (steps.lease_ms + 60_000));
+        assert!((0..1_000).all(|random| backoff_ms(99, random * 997) <= BACKOFF_MS_MAX));
+        assert_eq!(VISIBILITY_MS, queue_policy(QueueName::Purge, steps).visibility_timeout_ms);
+    }
 }

@@ -11,61 +11,55 @@ const RUNS_MAX: usize = 400;
 
 /// The failure of `failed` with as few faults as the search comes to.
 pub fn shrink(failed: &Outcome) -> Outcome {
-    let mut search = Search { seed: failed.seed, guarantee: guarantee(failed), runs: 0 };
-    let mut faults: Vec<FaultPlace> = places(failed);
-    let mut parts = 2;
-    let mut least = search.try_with(&faults);
-    while faults.len() > 1 && search.runs < RUNS_MAX {
-        let size = faults.len().div_ceil(parts);
-        let mut smaller = None;
-        for at in 0..parts {
-            let without: Vec<_> = faults
-                .iter()
-                .enumerate()
-                .filter(|(place, _)| place / size != at)
-                .map(|(_, one)| *one)
-                .collect();
-            if without.len() == faults.len() {
-                continue;
-            }
-            if let Some(outcome) = search.try_with(&without) {
-                smaller = Some(outcome);
-                break;
-            }
+    let wanted = guarantee(failed);
+    let mut least = None;
+    let faults = places(failed);
+    fewest(&faults, RUNS_MAX, |faults| {
+        let only: BTreeSet<FaultPlace> = faults.iter().copied().collect();
+        let outcome = run(failed.seed, &Options { only: Some(only), ..Options::default() });
+        let fails = guarantee(&outcome) == wanted;
+        // Of those that were left in, some may not have come to strike.
+        let struck = fails.then(|| places(&outcome));
+        if fails {
+            least = Some(outcome);
         }
-        match smaller {
-            Some(outcome) => {
-                // Of those that were left in, some may not have come to strike.
-                faults = places(&outcome);
-                least = Some(outcome);
-                parts = parts.saturating_sub(1).max(2);
-            }
-            None if size == 1 => break,
-            None => parts = (parts * 2).min(faults.len()),
-        }
-    }
-    if faults.len() == 1
-        && let Some(outcome) = search.try_with(&[])
-    {
-        least = Some(outcome);
-    }
+        struck
+    });
     least.unwrap_or_else(|| run(failed.seed, &Options::default()))
 }
 
-struct Search {
-    seed: u64,
-    guarantee: Option<(&'static str, &'static str)>,
-    runs: usize,
-}
-
-impl Search {
-    /// Whether the same breaks with these faults alone.
-    fn try_with(&mut self, faults: &[FaultPlace]) -> Option<Outcome> {
-        self.runs += 1;
-        let only: BTreeSet<FaultPlace> = faults.iter().copied().collect();
-        let outcome = run(self.seed, &Options { only: Some(only), ..Options::default() });
-        (guarantee(&outcome) == self.guarantee).then_some(outcome)
+/// Looks for few things that still fail. `fails` tries some of them, and gives those that mattered if they do; it is asked
+/// at most `tries` times.
+fn fewest<T: Copy>(things: &[T], tries: usize, mut fails: impl FnMut(&[T]) -> Option<Vec<T>>) -> Vec<T> {
+    let mut left = tries;
+    let mut fails = |things: &[T]| {
+        left = left.checked_sub(1)?;
+        fails(things)
+    };
+    let Some(mut things) = fails(things) else { return things.to_vec() };
+    let mut parts = 2;
+    while things.len() > 1 {
+        let size = things.len().div_ceil(parts);
+        let smaller = things.chunks(size).enumerate().find_map(|(part, _)| {
+            let rest: Vec<T> = things
+                .chunks(size)
+                .enumerate()
+                .filter(|(at, _)| *at != part)
+                .flat_map(|(_, one)| one.to_vec())
+                .collect();
+            fails(&rest)
+        });
+        match smaller {
+            Some(smaller) => {
+                things = smaller;
+                parts = parts.saturating_sub(1).max(2);
+            }
+            None if size == 1 => return things,
+            None => parts = (parts * 2).min(things.len()),
+        }
     }
+    // One thing may be one too many.
+    fails(&[]).unwrap_or(things)
 }
 
 fn guarantee(outcome: &Outcome) -> Option<(&'static str, &'static str)> {
@@ -75,4 +69,39 @@ fn guarantee(outcome: &Outcome) -> Option<(&'static str, &'static str)> {
 fn places(outcome: &Outcome) -> Vec<FaultPlace> {
     let mut seen = BTreeSet::new();
     outcome.struck.iter().map(|struck| struck.place).filter(|place| seen.insert(*place)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fails with all of these; what is left in and does not matter is told or not.
+    fn failing_with<'a>(
+        needed: &'a [u32],
+        tries: &'a mut usize,
+    ) -> impl FnMut(&[u32]) -> Option<Vec<u32>> + 'a {
+        |things| {
+            *tries += 1;
+            needed.iter().all(|one| things.contains(one)).then(|| things.to_vec())
+        }
+    }
+
+    #[test]
+    fn what_is_not_needed_is_left_out() {
+        let things: Vec<u32> = (0..100).collect();
+        for needed in [&[][..], &[0], &[99], &[13, 14], &[0, 50, 99], &[3, 31, 62, 63, 90]] {
+            let mut tries = 0;
+            assert_eq!(fewest(&things, 400, failing_with(needed, &mut tries)), needed);
+            assert!(tries < 150, "{needed:?} took {tries} tries");
+        }
+    }
+
+    #[test]
+    fn the_search_ends_with_its_tries() {
+        let things: Vec<u32> = (0..100).collect();
+        let mut tries = 0;
+        let found = fewest(&things, 5, failing_with(&[1, 98], &mut tries));
+        assert!(found.contains(&1) && found.contains(&98));
+        assert_eq!(tries, 5);
+    }
 }

@@ -58,6 +58,7 @@ fn without_faults_a_run_is_quick_to_settle() {
 
 /// Replays the seed that `MILLRACE_SEED` names, with its trace; without it, the first.
 #[test]
+#[expect(clippy::print_stderr, reason = "the trace is what a replay is for")]
 fn replay() {
     let seed = std::env::var(SEED).map_or(0, |seed| seed.parse().expect("the seed is a number"));
     let outcome = run(seed, &Options { traced: true, only: None });

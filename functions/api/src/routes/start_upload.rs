@@ -117,7 +117,7 @@ async fn handle(
     };
     let content = AnnouncedContent { collection, ..content };
     let started = api.start_upload.run(caller.tenant_id, replaced, content).await;
-    Ok(UploadResponse::answer(&address, started.map_err(|error| Problem::of_upload(error))?))
+    Ok(UploadResponse::answer(&address, started.map_err(Problem::of_upload)?))
 }
 
 /// Holds what is announced to its bounds.

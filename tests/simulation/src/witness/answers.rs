@@ -82,6 +82,9 @@ impl Witness {
             {
                 memory.accepted(asked, &content.hash(), key.as_deref(), body, line);
             }
+            Operation::Complete { content, .. } if status == StatusCode::ACCEPTED => {
+                memory.accepted(asked, &content.hash(), None, body, line);
+            }
             Operation::Delete { .. } if status == StatusCode::ACCEPTED => memory.deleted(asked, line),
             Operation::Get { .. } => memory.got(asked, status, body, line),
             Operation::Timeline { .. } if status == StatusCode::OK => memory.read_timeline(asked, body, line),

@@ -16,6 +16,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use super::uploads::Upload;
+
 /// One request as it came.
 #[derive(Debug, Clone)]
 pub(crate) struct Recorded {
@@ -34,25 +36,16 @@ impl Recorded {
 }
 
 #[derive(Debug, Clone)]
-struct Document {
+pub(super) struct Document {
     filename: String,
     collection: String,
-    content: Bytes,
+    pub(super) content: Bytes,
     status: &'static str,
     stage: &'static str,
     version: u32,
     seen_version: u32,
     retries: u32,
-    generation: u32,
-}
-
-/// An upload by URL.
-#[derive(Debug, Clone)]
-struct Upload {
-    key: String,
-    announced: Value,
-    content: Option<Bytes>,
-    document: Option<String>,
+    pub(super) generation: u32,
 }
 
 /// An answer to be given in place of the ordinary one.
@@ -66,12 +59,12 @@ struct Scripted {
 }
 
 #[derive(Debug, Default)]
-struct State {
-    documents: BTreeMap<String, Document>,
+pub(super) struct State {
+    pub(super) documents: BTreeMap<String, Document>,
     by_key: HashMap<String, String>,
     recorded: Vec<Recorded>,
     scripted: VecDeque<Scripted>,
-    uploads: Vec<Upload>,
+    pub(super) uploads: Vec<Upload>,
     is_stuck: bool,
     tells_replays: bool,
     knows_no_uploads: bool,
@@ -209,7 +202,11 @@ fn scripted_answer(scripted: &Scripted) -> Response<Full<Bytes>> {
     response.body(Full::new(Bytes::from(scripted.body.clone()))).expect("the test's headers are valid")
 }
 
-fn respond(status: u16, headers: &[(&str, String)], body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+pub(super) fn respond(
+    status: u16,
+    headers: &[(&str, String)],
+    body: impl Into<Bytes>,
+) -> Response<Full<Bytes>> {
     let mut response = Response::builder().status(status);
     for (name, value) in headers {
         response = response.header(*name, value);
@@ -221,7 +218,7 @@ fn json_answer(status: u16, body: &Value) -> Response<Full<Bytes>> {
     respond(status, &[("content-type", "application/json".into())], body.to_string())
 }
 
-fn problem(status: u16, title: &str, more: Value) -> Response<Full<Bytes>> {
+pub(super) fn problem(status: u16, title: &str, more: Value) -> Response<Full<Bytes>> {
     let mut body = json!({"type": "about:blank", "title": title, "status": status, "correlation_id": "c-7"});
     if let (Some(body), Some(more)) = (body.as_object_mut(), more.as_object()) {
         body.extend(more.clone());
@@ -251,72 +248,7 @@ impl State {
         }
     }
 
-    fn route_upload(&mut self, method: &Method, rest: &[&str], request: &Recorded) -> Response<Full<Bytes>> {
-        let place = rest.first().map(|id| id.strip_prefix("u-").and_then(|at| at.parse::<usize>().ok()));
-        match (method, place, rest.get(1)) {
-            (&Method::POST, None, None) => self.start_upload(request),
-            (&Method::PUT, Some(Some(at)), Some(&"content")) => {
-                let announced = &self.uploads[at].announced;
-                let same_type = request.header("content-type") == announced["media_type"].as_str();
-                assert!(same_type && request.query == "signature=s", "the URL is used as it was given");
-                assert_eq!(announced["size"], request.body.len());
-                self.uploads[at].content = Some(request.body.clone());
-                respond(200, &[], "")
-            }
-            (&Method::POST, Some(Some(at)), Some(&"complete")) => self.complete_upload(at),
-            _ => problem(404, "No such upload", json!({"code": "upload_not_found"})),
-        }
-    }
-
-    fn start_upload(&mut self, request: &Recorded) -> Response<Full<Bytes>> {
-        let key = request.header("idempotency-key").expect("every upload has a key").to_owned();
-        let known = self.uploads.iter().position(|upload| upload.key == key);
-        let at = known.unwrap_or(self.uploads.len());
-        if known.is_none() {
-            let announced = serde_json::from_slice(&request.body).expect("an announcement is JSON");
-            self.uploads.push(Upload { key, announced, content: None, document: None });
-        }
-        let body = json!({
-            "upload_id": format!("u-{at}"),
-            "url": format!("/v1/uploads/u-{at}/content?signature=s"),
-            "method": "PUT",
-            "headers": {"Content-Type": self.uploads[at].announced["media_type"]},
-            "expires_at": "2026-11-21T10:15:00.000Z",
-            "complete_url": format!("/v1/uploads/u-{at}/complete"),
-        });
-        respond(201, &[("idempotency-replayed", known.is_some().to_string())], body.to_string())
-    }
-
-    fn complete_upload(&mut self, at: usize) -> Response<Full<Bytes>> {
-        let upload = self.uploads[at].clone();
-        let Some(content) = upload.content else {
-            let more = json!({"code": "upload_not_received", "retryable": true});
-            return problem(409, "Upload not received yet", more);
-        };
-        let text = |member: &str| upload.announced[member].as_str().map(str::to_owned);
-        let (replaced, known) = (text("document_id"), upload.document.clone());
-        let id = match (&known, &replaced) {
-            (Some(id), _) => id.clone(),
-            (None, Some(id)) => {
-                let document = self.documents.get_mut(id).expect("it was uploaded");
-                document.content = content;
-                document.generation += 1;
-                document.become_("processing", "extract");
-                id.clone()
-            }
-            (None, None) => {
-                let filename = text("filename").expect("the file is named");
-                let collection = text("collection").expect("the collection is named");
-                self.add_document(filename, collection, content)
-            }
-        };
-        self.uploads[at].document = Some(id.clone());
-        // As if the store had told the server before the client did.
-        let headers = [("idempotency-replayed", "true".to_owned())];
-        respond(202, &headers, json!({"document_id": id, "status": "processing"}).to_string())
-    }
-
-    fn add_document(&mut self, filename: String, collection: String, content: Bytes) -> String {
+    pub(super) fn add_document(&mut self, filename: String, collection: String, content: Bytes) -> String {
         let id = format!("00000000-0000-7000-8000-{:012}", self.documents.len() + 1);
         let document = Document {
             filename,
@@ -403,7 +335,7 @@ impl State {
 }
 
 impl Document {
-    fn become_(&mut self, status: &'static str, stage: &'static str) {
+    pub(super) fn become_(&mut self, status: &'static str, stage: &'static str) {
         (self.status, self.stage) = (status, stage);
         self.version += 1;
     }
