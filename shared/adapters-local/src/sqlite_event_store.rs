@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use millrace_domain::{Document, DocumentHead, DocumentKey, EventEnvelope, Timestamp, Version};
-use millrace_ports::{APPEND_EVENTS_MAX, Append, ErrorKind, EventStore, History, PortError};
+use millrace_ports::{Append, ErrorKind, EventStore, History, PortError};
 use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::watch;
 
@@ -49,7 +49,7 @@ impl SqliteEventStore {
 impl EventStore for SqliteEventStore {
     async fn append(&self, append: Append) -> Result<Version, PortError> {
         let attempted = format!("append to document {}", append.key.document_id);
-        if let Err(rule) = check(&append) {
+        if let Err(rule) = append.check() {
             return Err(PortError::caused(ErrorKind::Invalid, attempted, rule));
         }
         let rows = EventRows::encode(&append)
@@ -117,30 +117,6 @@ impl EventStore for SqliteEventStore {
         };
         self.database.read("list unsettled documents", read).await
     }
-}
-
-/// The rules that a caller's mistake would break; a broken one must not reach the history.
-fn check(append: &Append) -> Result<(), &'static str> {
-    let count = append.events.len();
-    if count == 0 || count > APPEND_EVENTS_MAX {
-        return Err("an append has 1 to 10 events");
-    }
-    let first = append.expected.get() + 1;
-    let in_order =
-        append.events.iter().zip(first..).all(|(event, sequence)| event.sequence.get() == sequence);
-    if !in_order {
-        return Err("the events of an append follow its expected version without gaps");
-    }
-    if append.events.iter().any(|event| event.key() != append.key) {
-        return Err("all events of an append belong to its document");
-    }
-    if append.head.version.get() != append.expected.get() + count as u64 {
-        return Err("the head of an append has the version after its events");
-    }
-    if append.snapshot.as_ref().is_some_and(|snapshot| snapshot.version != append.head.version) {
-        return Err("the snapshot of an append has the version after its events");
-    }
-    Ok(())
 }
 
 /// What an append stores, encoded before the writer thread sees it.

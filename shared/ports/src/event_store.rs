@@ -30,6 +30,36 @@ pub struct Append {
     pub completes: Option<(Claim, String)>,
 }
 
+impl Append {
+    /// Holds the append to the rules above, which a caller's mistake would break; a store refuses a broken one as
+    /// `Invalid`, so that it never reaches the history.
+    ///
+    /// # Errors
+    /// The rule it breaks.
+    pub fn check(&self) -> Result<(), &'static str> {
+        let count = self.events.len();
+        if count == 0 || count > APPEND_EVENTS_MAX {
+            return Err("an append has 1 to 10 events");
+        }
+        let first = self.expected.get() + 1;
+        let in_order =
+            self.events.iter().zip(first..).all(|(event, sequence)| event.sequence.get() == sequence);
+        if !in_order {
+            return Err("the events of an append follow its expected version without gaps");
+        }
+        if self.events.iter().any(|event| event.key() != self.key) {
+            return Err("all events of an append belong to its document");
+        }
+        if self.head.version.get() != self.expected.get() + count as u64 {
+            return Err("the head of an append has the version after its events");
+        }
+        if self.snapshot.as_ref().is_some_and(|snapshot| snapshot.version != self.head.version) {
+            return Err("the snapshot of an append has the version after its events");
+        }
+        Ok(())
+    }
+}
+
 /// A snapshot, if there is one, and every event after it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct History {

@@ -143,7 +143,9 @@ impl Clients {
         let client = &self.clients[at];
         let tries = client.again.as_ref().map_or(0, |again| again.1);
         let mut chance = Chance::of(&[self.seed, 31, at as u64, client.asked, tries]);
-        let most = *chance.one_of(&[20, 500, 5_000, 60_000]);
+        // Who stops and retries has to wait for leases and purges.
+        let longest = if self.mood == Mood::Stopping { 150_000 } else { 60_000 };
+        let most = *chance.one_of(&[20, 500, 5_000, longest]);
         chance.within(1, most)
     }
 

@@ -7,7 +7,6 @@ use millrace_domain::Version;
 use millrace_ports::{APPEND_EVENTS_MAX, Append, Claim, ErrorKind, PortError};
 use sha2::{Digest, Sha256};
 
-use super::append_rules::check_append;
 use super::claim_update::{ClaimUpdate, check_result};
 use super::dynamodb_event_store::JournalTables;
 use super::failure::Role;
@@ -46,7 +45,7 @@ impl AppendTransaction {
     /// The transaction of an append.
     pub(crate) fn of(append: &Append, tables: &JournalTables, attempted: &str) -> Result<Self, PortError> {
         let invalid = |error: serde_json::Error| PortError::caused(ErrorKind::Invalid, attempted, error);
-        check_append(append).map_err(|rule| PortError::caused(ErrorKind::Invalid, attempted, rule))?;
+        append.check().map_err(|rule| PortError::caused(ErrorKind::Invalid, attempted, rule))?;
         let events = append.events.iter().map(event_item).collect::<Result<Vec<_>, _>>().map_err(invalid)?;
         let head = with_appended(head_item(&append.key, &append.head), &events);
         let snapshot = append.snapshot.as_deref().map(|state| snapshot_item(&append.key, state));

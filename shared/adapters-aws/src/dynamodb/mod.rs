@@ -2,7 +2,6 @@
 //! Each record's shape has its codec in a file of its own; names are in `schema`. Making and scaling tables is the
 //! deployment's.
 
-mod append_rules;
 mod append_transaction;
 pub(crate) mod batch_get;
 pub(crate) mod batch_write;
