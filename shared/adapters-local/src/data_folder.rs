@@ -9,8 +9,9 @@ use std::process;
 
 use millrace_ports::{ErrorKind, PortError};
 
-/// The layout of the folder that this release writes. The database counts its own formats.
-const LAYOUT_VERSION: u32 = 1;
+/// The layout of the folder that this release writes. The database counts its own formats. Layout 1 had uploaded contents
+/// without an ending.
+const LAYOUT_VERSION: u32 = 2;
 /// First line of the file that marks a data folder.
 const MARK: &str = "millrace data folder, layout ";
 /// The mark while it is being written.
@@ -48,10 +49,15 @@ impl DataFolder {
             require_empty(path)?;
         }
         let lock = lock(&path.join("LOCK"))?;
-        if !mark.try_exists()? {
+        DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path.join("blobs"))?;
+        let found = if mark.try_exists()? { check_mark(&read_small(&mark)?)? } else { 0 };
+        if found == 1 {
+            name_contents(&path.join("blobs"))?;
+        }
+        // Last: what an upgrade that was interrupted had not reached yet is reached by the next.
+        if found < LAYOUT_VERSION {
             write_mark(path, &mark)?;
         }
-        DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path.join("blobs"))?;
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
@@ -87,10 +93,11 @@ impl From<io::Error> for Refusal {
     }
 }
 
-fn check_mark(mark: &str) -> Result<(), Refusal> {
+/// The layout that a mark names, if this release knows it.
+fn check_mark(mark: &str) -> Result<u32, Refusal> {
     let version = mark.strip_prefix(MARK).and_then(|rest| rest.trim_end().parse::<u32>().ok());
     let reason = match version {
-        Some(version) if version <= LAYOUT_VERSION => return Ok(()),
+        Some(version) if version <= LAYOUT_VERSION => return Ok(version),
         Some(version) => format!(
             "it has layout {version}, this release reads up to {LAYOUT_VERSION}: use the newer release"
         ),
@@ -126,6 +133,34 @@ fn lock(path: &Path) -> Result<File, Refusal> {
     file.set_len(0)?;
     writeln!(file, "{}", process::id())?;
     Ok(file)
+}
+
+/// Gives the files of uploaded contents their ending: from layout 1 to 2.
+fn name_contents(blobs: &Path) -> io::Result<()> {
+    for tenant in folders_in(blobs)? {
+        for document in folders_in(&tenant)? {
+            for entry in fs::read_dir(&document)? {
+                let (path, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
+                let name = name.to_string_lossy();
+                if name.starts_with("source-") && !name.contains('.') {
+                    fs::rename(&path, document.join(format!("{name}.content")))?;
+                }
+            }
+            File::open(&document)?.sync_all()?;
+        }
+    }
+    Ok(())
+}
+
+fn folders_in(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            folders.push(entry.path());
+        }
+    }
+    Ok(folders)
 }
 
 fn write_mark(folder: &Path, mark: &Path) -> io::Result<()> {
@@ -182,6 +217,33 @@ mod tests {
         let refusal = DataFolder::open(parent.path()).unwrap_err();
         assert_eq!(refusal.kind, ErrorKind::Invalid);
         assert!(reason(&refusal).contains("newer release"), "{}", reason(&refusal));
+    }
+
+    #[test]
+    fn contents_of_the_first_layout_get_their_ending_also_after_an_interruption() {
+        let parent = tempfile::tempdir().unwrap();
+        drop(DataFolder::open(parent.path()).unwrap());
+        let document = parent.path().join("blobs/acme/01890a5d-ac96-774b-bcce-b302099a8057");
+        fs::create_dir_all(&document).unwrap();
+        let upload = |n| format!("source-01890a5d-ac96-774b-bcce-b302099a805{n}");
+        fs::write(document.join(upload(1)), "first").unwrap();
+        fs::write(document.join(format!("{}.content", upload(2))), "renamed before").unwrap();
+        fs::write(document.join("text-1"), "text").unwrap();
+        fs::write(parent.path().join("FORMAT"), format!("{MARK}1\n")).unwrap();
+
+        drop(DataFolder::open(parent.path()).unwrap());
+
+        let mut names: Vec<_> = fs::read_dir(&document)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        assert_eq!(
+            names,
+            [format!("{}.content", upload(1)), format!("{}.content", upload(2)), "text-1".into()]
+        );
+        let mark = fs::read_to_string(parent.path().join("FORMAT")).unwrap();
+        assert_eq!(mark, format!("{MARK}{LAYOUT_VERSION}\n"));
     }
 
     #[test]

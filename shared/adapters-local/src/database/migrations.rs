@@ -63,6 +63,24 @@ mod tests {
     }
 
     #[test]
+    fn contents_of_the_first_format_get_their_ending() {
+        let connection = Connection::open_in_memory().unwrap();
+        for script in MIGRATIONS[0] {
+            connection.execute_batch(script).unwrap();
+        }
+        connection.pragma_update(None, "user_version", 1).unwrap();
+        let insert = "INSERT INTO small_blobs (key, content, written_at) VALUES (?1, x'00', 0)";
+        for key in ["acme/d/source-u", "acme/d/text-1"] {
+            connection.execute(insert, [key]).unwrap();
+        }
+        migrate(&connection).unwrap();
+        let mut statement = connection.prepare("SELECT key FROM small_blobs ORDER BY key").unwrap();
+        let keys: Vec<String> =
+            statement.query_map([], |row| row.get(0)).unwrap().collect::<rusqlite::Result<_>>().unwrap();
+        assert_eq!(keys, ["acme/d/source-u.content", "acme/d/text-1"]);
+    }
+
+    #[test]
     fn migrating_twice_changes_nothing() {
         let connection = Connection::open_in_memory().unwrap();
         migrate(&connection).unwrap();
