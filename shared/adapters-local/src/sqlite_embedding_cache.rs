@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use millrace_domain::{ContentHash, ModelId, TenantId};
 use millrace_ports::{Embedding, EmbeddingCache, PortError};
 use rusqlite::{Connection, OptionalExtension};
+use sha2::{Digest, Sha256};
 
 use crate::database::{Database, sql_error};
 use crate::quantised_vector::QuantisedVector;
@@ -76,6 +77,16 @@ impl EmbeddingCache for SqliteEmbeddingCache {
     }
 }
 
+/// What a text's vectors are found by: 64 bits of a hash over tenant and text's hash. Rows are compared in full, so two texts
+/// that share a key by chance are told apart.
+fn key(tenant: &TenantId, hash: &ContentHash) -> i64 {
+    let digest =
+        Sha256::new().chain_update(tenant.as_str()).chain_update([0]).chain_update(hash.as_str()).finalize();
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest[..8]);
+    i64::from_le_bytes(first)
+}
+
 fn find(
     connection: &Connection,
     tenant: &TenantId,
@@ -83,9 +94,12 @@ fn find(
     hash: &ContentHash,
 ) -> Result<Option<Embedding>, PortError> {
     let bytes: Option<Vec<u8>> = connection
-        .prepare_cached("SELECT vector FROM embedding_cache WHERE tenant = ?1 AND hash = ?2 AND model = ?3")
+        .prepare_cached(
+            "SELECT vector FROM cached_vectors WHERE key = ?1 AND tenant = ?2 AND hash = ?3 AND model = ?4",
+        )
         .and_then(|mut select| {
-            select.query_row((tenant.as_str(), hash.as_str(), model.as_str()), |row| row.get(0)).optional()
+            let row = (key(tenant, hash), tenant.as_str(), hash.as_str(), model.as_str());
+            select.query_row(row, |row| row.get(0)).optional()
         })
         .map_err(sql_error)?;
     // What cannot be read is as good as absent.
@@ -99,12 +113,21 @@ fn store(
     hash: &ContentHash,
     bytes: &[u8],
 ) -> Result<(), PortError> {
+    let row = (key(tenant, hash), tenant.as_str(), hash.as_str(), model.as_str(), bytes);
+    let replaced = connection
+        .prepare_cached(
+            "UPDATE cached_vectors SET vector = ?5 WHERE key = ?1 AND tenant = ?2 AND hash = ?3 AND model = ?4",
+        )
+        .and_then(|mut update| update.execute(row))
+        .map_err(sql_error)?;
+    if replaced > 0 {
+        return Ok(());
+    }
     connection
         .prepare_cached(
-            "INSERT INTO embedding_cache (tenant, hash, model, vector) VALUES (?1, ?2, ?3, ?4) \
-             ON CONFLICT (tenant, hash, model) DO UPDATE SET vector = excluded.vector",
+            "INSERT INTO cached_vectors (key, tenant, hash, model, vector) VALUES (?1, ?2, ?3, ?4, ?5)",
         )
-        .and_then(|mut upsert| upsert.execute((tenant.as_str(), hash.as_str(), model.as_str(), bytes)))
+        .and_then(|mut insert| insert.execute(row))
         .map(drop)
         .map_err(sql_error)
 }
@@ -113,21 +136,23 @@ fn store(
 fn drop_oldest(connection: &Connection, rows_max: u64) -> Result<(), PortError> {
     connection
         .prepare_cached(
-            "DELETE FROM embedding_cache WHERE id IN (SELECT id FROM embedding_cache \
-             WHERE id <= (SELECT max(id) FROM embedding_cache) - ?1 ORDER BY id LIMIT ?2)",
+            "DELETE FROM cached_vectors WHERE id IN (SELECT id FROM cached_vectors \
+             WHERE id <= (SELECT max(id) FROM cached_vectors) - ?1 ORDER BY id LIMIT ?2)",
         )
         .and_then(|mut delete| delete.execute((rows_max, DROP_SLICE)))
         .map(drop)
         .map_err(sql_error)
 }
 
+/// Removes the vectors of these texts under every model.
 fn remove(connection: &Connection, tenant: &TenantId, hashes: &[ContentHash]) -> Result<u64, PortError> {
     let mut delete = connection
-        .prepare_cached("DELETE FROM embedding_cache WHERE tenant = ?1 AND hash = ?2")
+        .prepare_cached("DELETE FROM cached_vectors WHERE key = ?1 AND tenant = ?2 AND hash = ?3")
         .map_err(sql_error)?;
     let mut removed = 0;
     for hash in hashes {
-        removed += delete.execute((tenant.as_str(), hash.as_str())).map_err(sql_error)? as u64;
+        let row = (key(tenant, hash), tenant.as_str(), hash.as_str());
+        removed += delete.execute(row).map_err(sql_error)? as u64;
     }
     Ok(removed)
 }

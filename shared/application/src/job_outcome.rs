@@ -54,6 +54,12 @@ impl JobOutcome {
         Self::DeadLetter { code: DeadLetterCode::Malformed, reason: reason.into() }
     }
 
+    /// The outcome of a message whose step has a key that was used for something else.
+    pub(crate) fn key_in_use() -> Self {
+        let reason = "step key is in use for another purpose".to_owned();
+        Self::DeadLetter { code: DeadLetterCode::Invalid, reason }
+    }
+
     fn dead_letter(code: DeadLetterCode, error: &PortError) -> Self {
         Self::DeadLetter { code, reason: error.to_string() }
     }

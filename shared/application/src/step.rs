@@ -1,19 +1,17 @@
-//! The exactly-once step: claim, work, append on the expected version while completing the claim, follow-on jobs.
-//! This file holds what all steps share; each step's work is in its own command.
+//! The exactly-once step of a document: claim, work, append on the expected version while completing the claim, follow-on
+//! jobs. This file holds what all of them share; each step's work is in its own command, and the claims are those of any
+//! idempotent step (`idempotent_step.rs`).
 
 use std::sync::Arc;
 
 use millrace_domain::{DocumentError, DocumentKey, JobEnvelope};
 use millrace_ports::{
-    Claim, ClaimOutcome, ClaimRequest, Clock, DeadLetterCode, ErrorKind, IdGenerator, JobLedger, PortError,
-    StepKey,
+    Claim, ClaimOutcome, Clock, DeadLetterCode, ErrorKind, IdGenerator, JobLedger, PortError, StepKey,
 };
 
 use crate::documents::ExecuteError;
+use crate::idempotent_step::{Idempotency, IdempotentStep, StepPolicy};
 use crate::job_outcome::{JobOutcome, backoff_ms};
-
-/// How often a claim is given back that the ledger does not take.
-const RELEASES_MAX: usize = 3;
 
 /// A job as it was delivered.
 #[derive(Debug, Clone)]
@@ -35,31 +33,10 @@ impl Delivery {
     }
 }
 
-/// Bounds of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StepPolicy {
-    /// How long a claim lasts, in milliseconds; longer than the step may take, or a second worker starts beside it.
-    pub lease_ms: u64,
-    /// How many attempts a step has before the document fails as `dead_lettered`.
-    pub attempts_max: u32,
-    /// How long a completed step is remembered, in milliseconds. Afterwards the document's own state refuses repeats.
-    pub remember_ms: u64,
-}
-
-impl Default for StepPolicy {
-    /// Five minutes of lease, five attempts, a day of memory.
-    fn default() -> Self {
-        Self { lease_ms: 300_000, attempts_max: 5, remember_ms: 86_400_000 }
-    }
-}
-
 /// Claims steps and turns their ends into outcomes.
 #[derive(Debug, Clone)]
 pub struct Steps {
-    ledger: Arc<dyn JobLedger>,
-    clock: Arc<dyn Clock>,
-    ids: Arc<dyn IdGenerator>,
-    policy: StepPolicy,
+    claims: Idempotency,
 }
 
 /// What a request for a step's claim came to.
@@ -109,7 +86,7 @@ impl Steps {
         ids: Arc<dyn IdGenerator>,
         policy: StepPolicy,
     ) -> Self {
-        Self { ledger, clock, ids, policy }
+        Self { claims: Idempotency::new(ledger, clock, ids, policy) }
     }
 
     /// Claims a step.
@@ -119,31 +96,20 @@ impl Steps {
 
     /// Claims a step, with a note that the first claimant leaves to its successors.
     pub(crate) async fn begin_noting(&self, step: StepKey, memo: String) -> Result<Begun, PortError> {
-        let request = ClaimRequest {
-            step,
-            owner: self.ids.uuid(),
-            lease_ms: self.policy.lease_ms,
-            fingerprint: String::new(),
-            memo,
-            remember_ms: self.policy.remember_ms,
-        };
-        Ok(match self.ledger.claim(request).await? {
+        let step = IdempotentStep::new(step).with_memo(memo);
+        Ok(match self.claims.claim(&step).await? {
             ClaimOutcome::Claimed(claim) => Begun::Claimed(claim),
             ClaimOutcome::Completed { .. } => Begun::Done,
             ClaimOutcome::InProgress { until } => {
-                let delay_ms = until.millis_since(self.clock.now()).clamp(1_000, 60_000);
-                Begun::NotNow(JobOutcome::Postpone { delay_ms })
+                Begun::NotNow(JobOutcome::Postpone { delay_ms: self.claims.held_wait_ms(until) })
             }
-            ClaimOutcome::FingerprintDiffers => {
-                let reason = "step key is in use for another purpose".to_owned();
-                Begun::NotNow(JobOutcome::DeadLetter { code: DeadLetterCode::Invalid, reason })
-            }
+            ClaimOutcome::FingerprintDiffers => Begun::NotNow(JobOutcome::key_in_use()),
         })
     }
 
     /// Completes a claim whose effect was in the history already.
     pub(crate) async fn complete(&self, claim: &Claim) -> Result<(), PortError> {
-        match self.ledger.complete(claim, "").await {
+        match self.claims.complete(claim, "").await {
             Err(error) if error.kind == ErrorKind::ClaimLost => Ok(()),
             other => other,
         }
@@ -163,7 +129,7 @@ impl Steps {
             StepError::Port(error) => {
                 let cause = std::error::Error::source(error).map(ToString::to_string);
                 tracing::warn!(step, attempt, %error, cause, "step failed");
-                JobOutcome::from_port_error(error, attempt, self.random())
+                JobOutcome::from_port_error(error, attempt, self.claims.random())
             }
             StepError::Refused(DocumentError::OutOfOrder { rule }) => {
                 tracing::error!(step, attempt, rule, "step broke a rule");
@@ -176,47 +142,35 @@ impl Steps {
         }
     }
 
-    /// Gives a claim back. A failure to do so costs the rest of its lease, and an attempt, for a claim that runs out is that
-    /// of a worker that died. So it is tried more than once; releasing again is harmless.
+    /// Gives a claim back.
     pub(crate) async fn release(&self, claim: &Claim, attempt_counts: bool) {
-        for _ in 0..RELEASES_MAX {
-            match self.ledger.release(claim, attempt_counts).await {
-                Ok(()) => return,
-                Err(error) => tracing::warn!(step = claim.step.as_str(), %error, "claim not released"),
-            }
-        }
-        tracing::warn!(step = claim.step.as_str(), "the claim's lease will run out");
+        self.claims.release(claim, attempt_counts).await;
     }
 
     /// The wait before the next attempt, in milliseconds.
     pub(crate) fn wait_ms(&self, attempt: u32) -> u64 {
-        backoff_ms(attempt, self.random())
+        backoff_ms(attempt, self.claims.random())
     }
 
     /// Whether a failure at this attempt is the last.
     pub(crate) fn is_last(&self, claim: &Claim) -> bool {
-        claim.attempt >= self.policy.attempts_max
+        self.claims.is_last(claim)
     }
 
     /// Whether all attempts were spent before this one: by workers that died before they could say so.
     pub(crate) fn is_exhausted(&self, claim: &Claim) -> bool {
-        claim.attempt > self.policy.attempts_max
+        self.claims.is_exhausted(claim)
     }
 
     /// The outcome of a failure before any claim was made. The waits grow with the deliveries, or an outage of a minute
     /// would use up all that the queue permits.
     pub(crate) fn unclaimed(&self, delivery: &Delivery, error: &PortError) -> JobOutcome {
         tracing::warn!(%error, "job failed before its claim");
-        match JobOutcome::from_port_error(error, delivery.receive_count, self.random()) {
+        match JobOutcome::from_port_error(error, delivery.receive_count, self.claims.random()) {
             JobOutcome::Postpone { delay_ms } if delivery.redriven => {
                 JobOutcome::PostponeRedriven { delay_ms }
             }
             outcome => outcome,
         }
-    }
-
-    fn random(&self) -> u64 {
-        // The low half of a UUIDv7 is random; the jitter needs no more than that.
-        self.ids.uuid().as_u128() as u64 >> 2
     }
 }

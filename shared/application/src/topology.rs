@@ -4,7 +4,7 @@
 use millrace_domain::QueueName;
 use millrace_ports::QueuePolicy;
 
-use crate::step::StepPolicy;
+use crate::StepPolicy;
 
 /// A subscriber's rule on the bus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

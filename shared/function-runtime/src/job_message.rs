@@ -7,7 +7,6 @@ use millrace_application::{Delivery, JobOutcome};
 use millrace_domain::QueueName;
 use millrace_ports::{JobQueue, ReceivedMessage};
 
-use crate::sqs_batch::is_redriven;
 use crate::{Batch, run_batch};
 
 /// Runs the jobs of an SQS event. A body that is not a job goes to the dead-letter queue, saying why.
@@ -40,7 +39,7 @@ fn decode(message: &ReceivedMessage) -> Result<Delivery, String> {
         job,
         message_id: message.message_id.clone(),
         receive_count: message.receive_count,
-        redriven: is_redriven(message),
+        redriven: message.is_redriven(),
     })
 }
 

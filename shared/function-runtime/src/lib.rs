@@ -13,6 +13,7 @@ mod journal_record;
 mod recording_queue;
 mod sqs_batch;
 mod sqs_message;
+mod stream_batch;
 mod time_limit;
 mod variables;
 
@@ -23,5 +24,6 @@ pub use job_message::run_job_batch;
 pub use journal_record::{UnreadableRecord, envelopes_of_record, to_stream_record};
 pub use sqs_batch::run_batch;
 pub use sqs_message::{received_message, to_sqs_event};
+pub use stream_batch::{run_stream, run_stream_at_once};
 pub use time_limit::TimeLimit;
 pub use variables::{ConfigError, Variables};

@@ -71,11 +71,6 @@ where
     response
 }
 
-/// Whether a message comes back from the dead-letter queue.
-pub(crate) fn is_redriven(message: &ReceivedMessage) -> bool {
-    OF_THE_DEAD.iter().any(|name| message.attributes.contains_key(*name))
-}
-
 fn failure(message_id: String) -> BatchItemFailure {
     let mut failure = BatchItemFailure::default();
     failure.item_identifier = message_id;

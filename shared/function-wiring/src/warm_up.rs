@@ -3,7 +3,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use futures::future::join_all;
@@ -31,11 +31,14 @@ impl<'a> Warming<'a> {
 /// Makes the calls, all at once, and gives up after three seconds. What fails here fails again where it matters.
 pub async fn warm_up(calls: Vec<Warming<'_>>) {
     let calls = join_all(calls.into_iter().map(|call| call.0));
+    let begun = Instant::now();
     match tokio::time::timeout(TIME_MAX, calls).await {
         Ok(answers) => {
             for error in answers.into_iter().filter_map(Result::err) {
                 tracing::debug!(%error, "connection warmed by a refusal");
             }
+            let duration_ms = begun.elapsed().as_secs_f64() * 1_000.0;
+            tracing::info!(duration_ms, "connections opened");
         }
         Err(_) => tracing::warn!("connections are slow to open, starting without them"),
     }

@@ -57,6 +57,12 @@ impl StepKey {
         Self(format!("event/{subscriber}/{event}"))
     }
 
+    /// A step of another function than Millrace's own: `key` says which of its steps. No two pairs give the same key,
+    /// whatever characters they hold, and none gives a key of the steps above. DynamoDB takes keys of up to 2,048 bytes.
+    pub fn named(function: &str, key: &str) -> Self {
+        Self(format!("own/{}/{function}/{key}", function.len()))
+    }
+
     /// The text of the key.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -136,4 +142,17 @@ pub trait JobLedger: Send + Sync + fmt::Debug {
 
     /// Forgets what is no longer to be remembered; at most `limit` rows; says how many.
     async fn forget_expired(&self, limit: usize) -> Result<u64, PortError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_other_functions_do_not_meet() {
+        let pairs = [("charge", "a/b"), ("charge/a", "b"), ("", "charge/a/b"), ("8/charge", "a"), ("8", "charge/a")];
+        let keys: std::collections::BTreeSet<_> =
+            pairs.iter().map(|(function, key)| StepKey::named(function, key)).collect();
+        assert_eq!(keys.len(), pairs.len(), "{keys:?}");
+    }
 }

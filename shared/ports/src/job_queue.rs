@@ -6,7 +6,7 @@ use std::fmt;
 use async_trait::async_trait;
 use millrace_domain::{QueueName, Timestamp};
 
-use crate::{DeadLetterCode, PortError};
+use crate::{DEAD_LETTER_CODE, DEAD_LETTER_REASON, DeadLetterCode, PortError};
 
 /// Longest body in bytes, as SQS has it.
 pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
@@ -52,6 +52,14 @@ pub struct ReceivedMessage {
     pub receive_count: u32,
     /// When it was sent.
     pub sent_at: Timestamp,
+}
+
+impl ReceivedMessage {
+    /// Whether it comes back from the dead-letter queue. A message that died carries why, and carries it still when it was
+    /// put back to work.
+    pub fn is_redriven(&self) -> bool {
+        [DEAD_LETTER_CODE, DEAD_LETTER_REASON].iter().any(|name| self.attributes.contains_key(*name))
+    }
 }
 
 /// How a queue treats its messages; the same figures stand in the deployed queue's settings.

@@ -46,6 +46,8 @@ enum Command {
     Quality(commands::quality::Options),
     /// How fast text is split into chunks, in this process.
     Chunking(commands::chunking::Options),
+    /// How soon the Lambda functions are ready, and how large they are.
+    ColdStart(commands::cold_start::Options),
 }
 
 impl Setup {
@@ -70,6 +72,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         Command::Memory(options) => commands::memory::run(&setup, &options).await,
         Command::Quality(options) => commands::quality::run(&setup, &options).await,
         Command::Chunking(options) => commands::chunking::run(&setup, &options).await,
+        Command::ColdStart(options) => commands::cold_start::run(&options).await,
     }
 }
 

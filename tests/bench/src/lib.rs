@@ -9,6 +9,7 @@ mod disk_probe;
 mod document_pdf;
 mod filled_folder;
 mod generated_text;
+mod lambda;
 mod latencies;
 mod process_memory;
 mod processor_time;

@@ -109,7 +109,8 @@ mutations! {
             "Some(_) if known.expires_at > now =>" => "Some(_) if known.expires_at > now || known.attempt < 1_000 =>",
     ];
     "relay goes on after a failure", "the stream advances past what was not published": [
-        "functions/event-relay/src/handler.rs": "response(records.get(at).copied())" => "response(records.get(at).copied().filter(|_| false))",
+        "shared/function-runtime/src/stream_batch.rs":
+            "response(records.get(at).copied().or(event.records.first()))" => "response(records.get(at).copied().filter(|_| false))",
     ];
     "relay reports the last failure", "events before the last failure are not repeated": [
         "shared/application/src/commands/publish_events.rs":

@@ -8,7 +8,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::http::{HttpClient as _, SharedHttpClient, http_client_fn};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
@@ -44,13 +44,9 @@ pub struct AwsConnection {
 }
 
 impl AwsConnection {
-    /// A connection by these settings. Reads the system's certificates; opens nothing yet.
+    /// A connection by these settings. Opens nothing yet; the first call reads the system's authorities.
     pub fn new(settings: &AwsSettings) -> Self {
-        let https = Builder::new()
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .build_https();
-        Self::over(settings, https)
+        Self::over(settings, https())
     }
 
     /// The same over another HTTP client.
@@ -120,6 +116,16 @@ impl AwsConnection {
             .timeout_config(timeouts(MODEL_READ_TIMEOUT, MODEL_OPERATION_TIMEOUT));
         aws_sdk_bedrockruntime::Client::from_conf(config.build())
     }
+}
+
+/// The HTTPS client, behind a function: by itself it would try out a connection pool for each client of a service that is made,
+/// and read some 140 authorities each time.
+fn https() -> SharedHttpClient {
+    let https = Builder::new()
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https();
+    http_client_fn(move |settings, components| https.http_connector(settings, components))
 }
 
 /// The bounds on waiting of a client or of one call.

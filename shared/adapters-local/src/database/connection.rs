@@ -14,8 +14,9 @@ use super::errors::{named, sql_error};
 const STATEMENTS_CACHED: usize = 256;
 /// How long a foreign process (a backup, a shell) may hold the database before a write gives up.
 const BUSY_WAIT: Duration = Duration::from_millis(2_000);
-/// Page cache of each connection, in KiB.
-const CACHE_KIB: u32 = 16_384;
+/// Page cache of each connection, in KiB. What is written at random places fits into it: above all the index of a million
+/// cached vectors.
+const CACHE_KIB: u32 = 32_768;
 /// How much of the file readers map into memory.
 const MMAP_BYTES: u64 = 1 << 30;
 /// Size that the write-ahead log's file is given at the start. Overwriting blocks that a file already has takes

@@ -19,7 +19,7 @@ const MIGRATIONS: [&[&str]; FORMAT_VERSION as usize] = [
         include_str!("../schema/search.sql"),
         include_str!("../schema/blobs.sql"),
     ],
-    &[include_str!("../schema/upload_urls.sql")],
+    &[include_str!("../schema/upload_urls.sql"), include_str!("../schema/cached_vectors.sql")],
 ];
 
 /// Brings the database to this release's format, in one transaction. One of a newer format is refused untouched.

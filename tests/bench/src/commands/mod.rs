@@ -2,6 +2,7 @@
 
 pub(crate) mod acknowledge;
 pub(crate) mod chunking;
+pub(crate) mod cold_start;
 pub(crate) mod ingest_scale;
 pub(crate) mod memory;
 pub(crate) mod pipeline;

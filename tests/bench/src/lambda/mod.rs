@@ -9,8 +9,8 @@ mod sample_events;
 mod tls_front;
 
 pub(crate) use cloud::Cloud;
-pub(crate) use function::{FunctionBinary, RunningFunction};
-pub(crate) use package_size::{PackageSize, package_size};
+pub(crate) use function::{FunctionBinary, StartedFunction};
+pub(crate) use package_size::PackageSize;
 pub(crate) use runtime_api::{Call, RuntimeApi, WaitingPoll};
 pub(crate) use sample_events::SampleEvents;
 pub(crate) use tls_front::TlsFront;

@@ -31,6 +31,7 @@ async fn requests(stack: &Stack, tenant: &str, function: &str, writes: bool) -> 
     assert_ready_once(stack, &tenant, &id, "zqferry").await;
     let found =
         if writes { faults.writes_of(function, &tenant.name) } else { faults.requests_of(function, &tenant.name) };
+    eprintln!("{function} {writes}: {found:?}");
     assert!((4..REQUESTS_MAX).contains(&found.len()), "{function}: {found:?}");
     found.len()
 }
@@ -83,6 +84,15 @@ fn a_chunk_worker_that_dies_at_any_change_loses_nothing_and_repeats_nothing() {
         let writes = requests(stack, "calm-chunk", "chunk-worker", true).await;
         let faults = [Fault::KillBefore, Fault::KillAfter];
         disturb(stack, "chunk-worker", Counted::Writes, writes, &faults).await;
+    });
+}
+
+#[test]
+fn traces() {
+    run(async |stack| {
+        for (i, f) in ["chunk-worker", "embed-worker", "api", "event-relay", "projector"].iter().enumerate() {
+            requests(stack, &format!("trace-{i}"), f, false).await;
+        }
     });
 }
 
