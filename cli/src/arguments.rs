@@ -223,7 +223,7 @@ pub(crate) struct TimelineArguments {
     /// Only what came after the event with this number.
     #[arg(long, default_value_t = 0, value_name = "SEQUENCE")]
     pub(crate) after: u64,
-    /// A table, or the events as JSON lines.
+    /// Tables of steps and events, or the events as JSON lines. With --json: the events, then the steps.
     #[arg(long, value_enum, default_value_t = TimelineFormat::Table)]
     pub(crate) format: TimelineFormat,
 }

@@ -127,12 +127,32 @@ pub(crate) struct Event {
     pub(crate) data: serde_json::Value,
 }
 
+/// One step of a document's sagas.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct SagaStep {
+    pub(crate) saga: String,
+    pub(crate) step: String,
+    pub(crate) generation: u64,
+    pub(crate) retry: u64,
+    pub(crate) started_at: String,
+    pub(crate) duration_ms: Option<i64>,
+    pub(crate) outcome: String,
+    pub(crate) error_code: Option<String>,
+    pub(crate) attempts: Option<u64>,
+    pub(crate) cause: Option<String>,
+    pub(crate) details: serde_json::Map<String, serde_json::Value>,
+}
+
 /// One page of a timeline.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct EventPage {
     pub(crate) events: Vec<Fetched<Event>>,
     #[serde(default)]
     pub(crate) next_after: Option<u64>,
+    /// With the first page, of the whole history.
+    #[serde(default)]
+    pub(crate) steps: Option<Vec<Fetched<SagaStep>>>,
 }
 
 /// One chunk of a document's text.

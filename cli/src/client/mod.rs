@@ -16,7 +16,7 @@ pub(crate) use api::{
     UploadRequest,
 };
 pub(crate) use body::{FileContent, Progress};
-pub(crate) use document::{DocumentPage, DocumentState, Event, Fetched, Hit, Receipt, Stats};
+pub(crate) use document::{DocumentPage, DocumentState, Event, Fetched, Hit, Receipt, SagaStep, Stats};
 pub(crate) use error::{ClientError, Problem};
 pub(crate) use follow::{Deadline, Following, Settled};
 pub(crate) use operations::{DeadLetter, DeadLetterFilter, DeadLetterGroup, Queues, Redrive, Redriven};

@@ -9,6 +9,7 @@ pub(crate) mod keys;
 pub(crate) mod list;
 pub(crate) mod queues;
 pub(crate) mod retry;
+mod saga_table;
 pub(crate) mod search;
 pub(crate) mod stats;
 pub(crate) mod status;

@@ -1,19 +1,22 @@
-//! `millrace timeline`: everything that happened to a document, as a table or as JSON lines to keep.
+//! `millrace timeline`: the steps of a document's sagas and everything that happened to it, as tables or as JSON lines to keep.
 
 use chrono::DateTime;
 use serde_json::Value;
 
 use crate::arguments::{TimelineArguments, TimelineFormat};
-use crate::client::{Event, Fetched};
+use crate::client::{Event, Fetched, SagaStep};
 use crate::exit_code::ExitCode;
-use crate::output::{Align, Column, Table, time_text};
+use crate::output::{Align, Column, Table, duration_text, time_text};
 use crate::session::Session;
+
+use super::saga_table::saga_table;
 
 const TYPE_PREFIX: &str = "millrace.document.";
 
 pub(crate) async fn run(session: &Session<'_>, arguments: TimelineArguments) -> anyhow::Result<ExitCode> {
     let as_lines = session.console.json() || arguments.format == TimelineFormat::Jsonl;
     let mut events: Vec<Fetched<Event>> = Vec::new();
+    let mut steps: Vec<Fetched<SagaStep>> = Vec::new();
     let mut after = arguments.after;
     loop {
         let page = session.client.timeline(&arguments.document, after).await?;
@@ -24,19 +27,44 @@ pub(crate) async fn run(session: &Session<'_>, arguments: TimelineArguments) -> 
         } else {
             events.extend(page.events);
         }
+        // They come with the first page only, for the whole history.
+        steps.extend(page.steps.into_iter().flatten());
         match page.next_after {
             // Only forwards, so that no server can keep us for ever.
             Some(next) if next > after && !session.console.is_closed() => after = next,
             _ => break,
         }
     }
-    if !as_lines {
-        let events: Vec<&Event> = events.iter().map(|event| &event.value).collect();
-        for line in table(&events).lines(session.console.style(), session.console.columns()) {
-            session.console.line(&line)?;
+    if session.console.json() {
+        for step in &steps {
+            session.console.line(&step.text)?;
         }
     }
+    if !as_lines {
+        print_tables(session, &steps, &events)?;
+    }
     Ok(ExitCode::Done)
+}
+
+/// The steps first: they are the shorter answer.
+fn print_tables(
+    session: &Session<'_>,
+    steps: &[Fetched<SagaStep>],
+    events: &[Fetched<Event>],
+) -> anyhow::Result<()> {
+    let (style, columns) = (session.console.style(), session.console.columns());
+    let steps: Vec<&SagaStep> = steps.iter().map(|step| &step.value).collect();
+    if !steps.is_empty() {
+        for line in saga_table(&steps).lines(style, columns) {
+            session.console.line(&line)?;
+        }
+        session.console.line("")?;
+    }
+    let events: Vec<&Event> = events.iter().map(|event| &event.value).collect();
+    for line in table(&events).lines(style, columns) {
+        session.console.line(&line)?;
+    }
+    Ok(())
 }
 
 fn table(events: &[&Event]) -> Table {
@@ -66,12 +94,7 @@ fn table(events: &[&Event]) -> Table {
 fn elapsed_text(before: &str, time: &str) -> String {
     let read = |text| DateTime::parse_from_rfc3339(text).ok();
     let (Some(before), Some(time)) = (read(before), read(time)) else { return String::new() };
-    let elapsed_ms = (time - before).num_milliseconds();
-    match elapsed_ms {
-        ..1_000 => format!("{elapsed_ms} ms"),
-        1_000..120_000 => format!("{:.1} s", elapsed_ms as f64 / 1000.0),
-        _ => format!("{} min", elapsed_ms / 60_000),
-    }
+    duration_text((time - before).num_milliseconds())
 }
 
 /// The event's data without its braces: `chunks=12 tokens=900`.

@@ -32,6 +32,15 @@ pub(crate) fn age_text(milliseconds: u64) -> String {
     format!("{} {unit}", seconds / unit_seconds)
 }
 
+/// `250 ms`, `2.5 s`, `5 min`: how long something took, closer than an age.
+pub(crate) fn duration_text(milliseconds: i64) -> String {
+    match milliseconds {
+        ..1_000 => format!("{milliseconds} ms"),
+        1_000..120_000 => format!("{:.1} s", milliseconds as f64 / 1000.0),
+        _ => format!("{} min", milliseconds / 60_000),
+    }
+}
+
 fn clock_text(time: &chrono::DateTime<chrono::Utc>) -> String {
     use chrono::Timelike as _;
     format!("{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second())

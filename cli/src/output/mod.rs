@@ -12,7 +12,7 @@ mod text;
 
 pub(crate) use console::{Console, Environment};
 pub(crate) use hits::render_hits;
-pub(crate) use measures::{age_text, bytes_text, time_text};
+pub(crate) use measures::{age_text, bytes_text, duration_text, time_text};
 pub(crate) use outcome::outcome_line;
 pub(crate) use progress::{Board, Line, progress_text};
 pub(crate) use style::Style;

@@ -143,13 +143,25 @@ async fn a_timeline_is_exported_whole() {
     let (server, folder) = with_documents().await;
     let id = server.id_of("a.txt");
     let ran = run(&server.url, folder.path(), &["timeline", &id]).await.expect_code(0);
-    assert_eq!(ran.stdout.lines().count(), 4, "{}", ran.stdout);
+    assert_eq!(ran.stdout.lines().count(), 3 + 1 + 4, "{}", ran.stdout);
     assert!(ran.stdout.contains("text_extracted  generation=1"), "{}", ran.stdout);
+    let steps = [
+        "STEP                CONTENT  ATTEMPTS  STARTED (UTC)         TOOK  OUTCOME  DETAILS",
+        "extract             1               3  2026-11-21 10:00:00  2.5 s  failed   corrupt",
+        "↩ purge_generation  1                  2026-11-21 10:00:02         running  after failure",
+    ];
+    assert_eq!(ran.stdout.lines().take(3).collect::<Vec<_>>(), steps);
+    let ran = run(&server.url, folder.path(), &["timeline", &id, "--after", "2"]).await.expect_code(0);
+    assert_eq!(ran.stdout.lines().count(), 2, "the steps belong to the whole: {}", ran.stdout);
+    let ran = run(&server.url, folder.path(), &["timeline", &id, "--json"]).await.expect_code(0);
+    let lines: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.iter().filter(|line| line["sequence"].is_u64()).count(), 3, "events first");
+    assert_eq!((&lines[3]["step"], &lines[4]["cause"]), (&"extract".into(), &"failure".into()));
     let ran = run(&server.url, folder.path(), &["timeline", &id, "--format", "jsonl"]).await.expect_code(0);
     let sequences: Vec<u64> = ran
         .stdout
         .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).unwrap()["sequence"].as_u64())
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["sequence"].as_u64().expect("an event"))
         .collect();
     assert_eq!(sequences, [1, 2, 3]);
 }

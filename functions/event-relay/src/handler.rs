@@ -8,5 +8,6 @@ use millrace_function_runtime::{envelopes_of_record, run_stream_at_once};
 
 /// Handles one invocation.
 pub async fn handle(publish: &PublishEvents, event: Event) -> DynamoDbEventResponse {
-    run_stream_at_once(event, envelopes_of_record, |envelopes| async move { publish.run(&envelopes).await }).await
+    run_stream_at_once(event, envelopes_of_record, |envelopes| async move { publish.run(&envelopes).await })
+        .await
 }

@@ -138,11 +138,20 @@ fn life(document: &IndexedDocument, chunks: u32) -> Result<Vec<DocumentEvent>, I
             pages: 0,
             text_bytes: ByteSize::new(1),
             title: None,
+            attempts: None,
         }
         .into(),
-        DocumentChunked { generation, chunks, tokens: u64::from(chunks), batch_size: chunks }.into(),
-        ChunksEmbedded { generation, batch: BatchIndex::new(0), chunks, cached: 0, model: model.clone() }
+        DocumentChunked { generation, chunks, tokens: u64::from(chunks), batch_size: chunks, attempts: None }
             .into(),
+        ChunksEmbedded {
+            generation,
+            batch: BatchIndex::new(0),
+            chunks,
+            cached: 0,
+            model: model.clone(),
+            attempts: None,
+        }
+        .into(),
         IngestionCompleted { generation, chunks_created: chunks, processing_time_ms: 0, model }.into(),
     ])
 }

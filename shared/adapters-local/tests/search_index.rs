@@ -103,7 +103,7 @@ async fn an_index_opens_again_with_everything_in_it() {
         let mut deleted = ingest(&fixture, &ids, 40).await;
         fixture.events.append(deleted.delete(&ids)).await.unwrap();
         let purged = ingest(&fixture, &ids, 40).await;
-        fixture.index.purge(&purged.key, &CollectionName::default(), None).await.unwrap();
+        fixture.index.purge(&purged.key, &CollectionName::default(), None, None).await.unwrap();
         let found = search(&fixture).await;
         assert!(found.len() >= 50 && found.iter().all(|hit| hit.document_id == kept.key.document_id));
         found
@@ -169,7 +169,7 @@ async fn a_purge_frees_memory() {
     let fixture = SearchIndexFixture { index: Arc::clone(&index) as _, events, keep: Box::new(()) };
     let story = ingest(&fixture, &SeededIds::new(1), 300).await;
     assert!(index.memory_bytes() > 300 * 60);
-    fixture.index.purge(&story.key, &CollectionName::default(), None).await.unwrap();
+    fixture.index.purge(&story.key, &CollectionName::default(), None, None).await.unwrap();
     assert_eq!(index.memory_bytes(), 0);
 }
 

@@ -182,7 +182,11 @@ impl Idempotency {
         Ok(match worked {
             Ok(result) => StepRun::Done { result },
             Err(error) if error.kind == ErrorKind::ClaimLost => {
-                tracing::warn!(step = claim.step.as_str(), attempt = claim.attempt, "claim lost during the work");
+                tracing::warn!(
+                    step = claim.step.as_str(),
+                    attempt = claim.attempt,
+                    "claim lost during the work"
+                );
                 StepRun::ClaimLost
             }
             Err(error) => {

@@ -75,7 +75,8 @@ impl Leftovers {
             let Some(document) = self.documents.load(key).await? else { return Ok(()) };
             if is_stopped(&document) && document.generation == generation && document.retries == seen.retries
             {
-                self.index.purge(key, &document.collection, Some(generation)).await?;
+                let only_at = Some(document.version);
+                self.index.purge(key, &document.collection, Some(generation), only_at).await?;
             }
             Ok(())
         };
@@ -92,11 +93,11 @@ impl Leftovers {
         generation: Generation,
     ) -> Result<(), PortError> {
         if document.status == Status::Deleted {
-            self.index.purge(key, &document.collection, None).await?;
+            self.index.purge(key, &document.collection, None, None).await?;
             self.blobs.delete_prefix(&BlobPrefix::document(key)).await?;
             return Ok(());
         }
-        self.index.purge(key, &document.collection, Some(generation)).await?;
+        self.index.purge(key, &document.collection, Some(generation), None).await?;
         self.blobs.delete_prefix(&BlobPrefix::chunks(key, generation)).await?;
         self.blobs.delete(&BlobKey::text(key, generation)).await?;
         Ok(())

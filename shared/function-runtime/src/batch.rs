@@ -4,7 +4,11 @@ use aws_lambda_events::event::sqs::SqsEvent;
 
 use crate::TimeLimit;
 
-/// Messages of one invocation. An SQS event alone is a batch without an end to its time.
+/// Messages of one invocation.
+///
+/// An SQS event alone is a batch without an end to its time, for tests and for whoever calls handlers without Lambda; in a
+/// deployed function use [`Batch::within`] and the limit that [`host`](crate::host) gives, or a batch that takes too long is
+/// ended in the middle and repeated whole.
 #[derive(Debug, Clone)]
 pub struct Batch {
     pub(crate) event: SqsEvent,
@@ -12,7 +16,8 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Messages that are worked on while there is time.
+    /// Messages that are begun while there is time. The others are given back at once, at the price of one receive each: of
+    /// a batch that never fits into its function's timeout the last messages end in the dead-letter queue.
     pub fn within(event: SqsEvent, limit: TimeLimit) -> Self {
         Self { event, limit }
     }

@@ -132,10 +132,12 @@ mod tests {
 
     /// An event of records with the sequence numbers 101, 102, ...
     fn event(records: usize) -> Event {
-        let record = |number: usize| json!({
-            "eventID": format!("e-{number}"), "eventName": "MODIFY", "awsRegion": "eu-central-1",
-            "dynamodb": { "Keys": {}, "SequenceNumber": (100 + number).to_string(), "SizeBytes": 1 },
-        });
+        let record = |number: usize| {
+            json!({
+                "eventID": format!("e-{number}"), "eventName": "MODIFY", "awsRegion": "eu-central-1",
+                "dynamodb": { "Keys": {}, "SequenceNumber": (100 + number).to_string(), "SizeBytes": 1 },
+            })
+        };
         let records: Vec<Value> = (1..=records).map(record).collect();
         serde_json::from_value(json!({ "Records": records })).unwrap()
     }
@@ -175,7 +177,10 @@ mod tests {
     #[tokio::test]
     async fn without_time_nothing_is_begun_and_the_first_is_reported() {
         let handle = |_| async { panic!("no record may be begun") };
-        let handle = |record| async { handle(record).await; Ok::<_, String>(()) };
+        let handle = |record| async {
+            handle(record).await;
+            Ok::<_, String>(())
+        };
         let response = run_stream(event(3), TimeLimit::after(Duration::ZERO), handle).await;
         assert_eq!(reported(response), ["101"]);
     }

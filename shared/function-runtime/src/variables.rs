@@ -1,5 +1,6 @@
 //! The environment as configuration: read once, at start, by each function's `Config` and by nothing else. A missing or
-//! unreadable variable is named, so that whoever deploys sees at the first start what to set.
+//! unreadable variable is named, so that whoever deploys sees at the first start what to set. It has no defaults of its own
+//! and no files.
 
 use std::fmt;
 use std::str::FromStr;
@@ -22,7 +23,32 @@ pub enum ConfigError {
 
 type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
 
-/// Variables by name. An empty value counts as none, since templates cannot leave a variable out.
+/// Variables by name. An empty value counts as none, since templates cannot leave a variable out; so does one that is no
+/// Unicode.
+///
+/// ```
+/// use millrace_function_runtime::{ConfigError, Variables};
+///
+/// struct Config {
+///     table: String,
+///     attempts_max: u32,
+/// }
+///
+/// impl Config {
+///     fn read(variables: &Variables) -> Result<Self, ConfigError> {
+///         Ok(Self {
+///             table: variables.required("LEDGER_TABLE")?,
+///             attempts_max: variables.parsed_or("ATTEMPTS_MAX", 5)?,
+///         })
+///     }
+/// }
+///
+/// // In `main`: `Config::read(&Variables::of_process())`.
+/// let variables = Variables::from_lookup(|name| (name == "LEDGER_TABLE").then(|| "ledger".to_owned()));
+/// let config = Config::read(&variables)?;
+/// assert_eq!((config.table.as_str(), config.attempts_max), ("ledger", 5));
+/// # Ok::<(), ConfigError>(())
+/// ```
 pub struct Variables {
     lookup: Box<Lookup>,
 }
@@ -57,7 +83,7 @@ impl Variables {
         self.optional(name).ok_or(ConfigError::Missing(name))
     }
 
-    /// A typed value.
+    /// A typed value. What its parser says is part of the error: a secret must not be of a type whose errors repeat it.
     ///
     /// # Errors
     /// `Missing` if there is none, `Invalid` if it does not parse.
@@ -100,6 +126,19 @@ mod tests {
         assert_eq!(variables.required("B").unwrap(), "b");
         assert_eq!(variables.required("A"), Err(ConfigError::Missing("A")));
         assert_eq!(variables.parsed_or("A", 7_u32), Ok(7));
+    }
+
+    /// A mistyped value must not pass for the default.
+    #[test]
+    fn a_default_stands_for_what_is_missing_and_not_for_what_is_wrong() {
+        let variables = variables(&[("N", "7"), ("WRONG", "seven")]);
+        assert_eq!(variables.parsed_or("N", 1_u32), Ok(7));
+        assert_eq!(variables.parsed_or("MISSING", 1_u32), Ok(1));
+        assert!(matches!(
+            variables.parsed_or("WRONG", 1_u32),
+            Err(ConfigError::Invalid { name: "WRONG", .. })
+        ));
+        assert_eq!(variables.parsed::<u32>("MISSING"), Err(ConfigError::Missing("MISSING")));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Opens connections before the first invocation. Names are resolved and TLS is agreed upon while Lambda still lends the
-//! function a whole processor; the first invocation would pay for that with a tenth of one.
+//! function a whole processor; the first invocation would pay for that with a tenth of one. Why that is waited for, and not done
+//! beside the first poll, is in docs/adr/0010-connections-opened-before-the-first-poll.md.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,8 +10,8 @@ use futures::FutureExt;
 use futures::future::join_all;
 use millrace_ports::PortError;
 
-/// Lambda gives the start ten seconds; most of them are left for what must be done.
-const TIME_MAX: Duration = Duration::from_secs(3);
+/// What takes longer than this is not made faster by waiting: the first invocation opens it with the retries of a real call.
+const TIME_MAX: Duration = Duration::from_millis(500);
 
 /// One call that a service answers quickly and that changes nothing.
 pub struct Warming<'a>(Pin<Box<dyn Future<Output = Result<(), PortError>> + Send + 'a>>);
@@ -28,7 +29,7 @@ impl<'a> Warming<'a> {
     }
 }
 
-/// Makes the calls, all at once, and gives up after three seconds. What fails here fails again where it matters.
+/// Makes the calls, all at once, and gives up after half a second. What fails here fails again where it matters.
 pub async fn warm_up(calls: Vec<Warming<'_>>) {
     let calls = join_all(calls.into_iter().map(|call| call.0));
     let begun = Instant::now();

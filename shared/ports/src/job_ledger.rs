@@ -150,7 +150,8 @@ mod tests {
 
     #[test]
     fn keys_of_other_functions_do_not_meet() {
-        let pairs = [("charge", "a/b"), ("charge/a", "b"), ("", "charge/a/b"), ("8/charge", "a"), ("8", "charge/a")];
+        let pairs =
+            [("charge", "a/b"), ("charge/a", "b"), ("", "charge/a/b"), ("8/charge", "a"), ("8", "charge/a")];
         let keys: std::collections::BTreeSet<_> =
             pairs.iter().map(|(function, key)| StepKey::named(function, key)).collect();
         assert_eq!(keys.len(), pairs.len(), "{keys:?}");

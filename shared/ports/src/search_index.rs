@@ -4,7 +4,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use millrace_domain::{ChunkIndex, CollectionName, DocumentId, DocumentKey, Generation, TenantId};
+use millrace_domain::{ChunkIndex, CollectionName, DocumentId, DocumentKey, Generation, TenantId, Version};
 use serde_json::Value;
 
 use crate::{Embedding, PortError};
@@ -139,11 +139,16 @@ pub trait SearchIndex: Send + Sync + fmt::Debug {
     async fn search(&self, query: &SearchQuery) -> Result<Vec<Candidate>, PortError>;
 
     /// Removes one generation, or all if none is named, and says what was removed.
+    ///
+    /// `only_at` is for a generation that may be written again: nothing is removed unless the document's head is at this
+    /// version still, else `Conflict`. So a caller that stood still cannot remove what was written since. Where entries and
+    /// heads share a transaction that holds exactly; elsewhere up to the time that one call to the store may take.
     async fn purge(
         &self,
         key: &DocumentKey,
         collection: &CollectionName,
         generation: Option<Generation>,
+        only_at: Option<Version>,
     ) -> Result<IndexUsage, PortError>;
 
     /// Counts what one generation, or all, has in the index.

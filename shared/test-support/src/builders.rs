@@ -141,18 +141,17 @@ impl Story {
             pages: 3,
             text_bytes: ByteSize::new(9_000),
             title: None,
+            attempts: Some(1),
         };
         self.apply(ids, command)
     }
 
     /// The chunks of the current content.
     pub fn chunk(&mut self, ids: &dyn IdGenerator, chunks: u32, batch_size: u32) -> Append {
-        let generation = self.generation();
+        let (generation, retry, attempts) = (self.generation(), self.retries(), Some(1));
         let tokens = u64::from(chunks) * 100;
-        self.apply(
-            ids,
-            Command::RecordChunks { generation, retry: self.retries(), chunks, tokens, batch_size },
-        )
+        let command = Command::RecordChunks { generation, retry, chunks, tokens, batch_size, attempts };
+        self.apply(ids, command)
     }
 
     /// The vectors of one batch.
@@ -163,6 +162,7 @@ impl Story {
             batch: BatchIndex::new(batch),
             cached: 0,
             model: model("test-model"),
+            attempts: Some(1),
             at: self.now,
         };
         self.apply(ids, command)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use millrace_domain::{ChunkIndex, CollectionName, DocumentKey, Generation};
+use millrace_domain::{ChunkIndex, CollectionName, DocumentKey, Generation, Version};
 use millrace_ports::{
     Candidate, Embedding, IndexTarget, IndexUsage, IndexedChunk, IndexedDocument, PortError, SearchIndex,
     SearchQuery,
@@ -48,8 +48,9 @@ impl SearchIndex for FaultySearchIndex {
         key: &DocumentKey,
         collection: &CollectionName,
         generation: Option<Generation>,
+        only_at: Option<Version>,
     ) -> Result<IndexUsage, PortError> {
-        self.plan.call("search_index.purge", self.inner.purge(key, collection, generation)).await
+        self.plan.call("search_index.purge", self.inner.purge(key, collection, generation, only_at)).await
     }
 
     async fn usage(

@@ -4,10 +4,10 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use millrace_domain::{ChunkIndex, CollectionName, Generation, TenantId};
+use millrace_domain::{ChunkIndex, CollectionName, Generation, TenantId, Version};
 use millrace_ports::{
-    Append, Candidate, Embedding, EventStore, IndexTarget, IndexUsage, IndexedChunk, IndexedDocument,
-    SearchFilter, SearchIndex, SearchQuery,
+    Append, Candidate, Embedding, ErrorKind, EventStore, IndexTarget, IndexUsage, IndexedChunk,
+    IndexedDocument, SearchFilter, SearchIndex, SearchQuery,
 };
 use serde_json::{Value, json};
 
@@ -61,6 +61,7 @@ macro_rules! search_index_suite {
                 a_filter_leaves_the_best_of_the_rest,
                 tenants_and_collections_are_apart,
                 a_purge_removes_one_generation,
+                a_purge_that_stood_still_removes_nothing,
                 a_purge_of_everything_leaves_nothing,
                 vectors_of_purged_chunks_do_not_come_back,
                 an_unknown_collection_is_empty,
@@ -157,7 +158,7 @@ impl<'a> Writer<'a> {
     }
 
     async fn purge(&self, story: &Story, generation: Option<Generation>) -> IndexUsage {
-        self.fixture.index.purge(&story.key, &story.collection, generation).await.unwrap()
+        self.fixture.index.purge(&story.key, &story.collection, generation, None).await.unwrap()
     }
 }
 
@@ -618,6 +619,21 @@ pub async fn a_purge_removes_one_generation(fixture: &SearchIndexFixture) {
     assert_eq!(writer.texts(&by_vector("wing flap", vector(1), 10)).await, ["new wing"]);
 }
 
+/// Somebody decided to purge on a version, stood still, and the document went on.
+pub async fn a_purge_that_stood_still_removes_nothing(fixture: &SearchIndexFixture) {
+    let writer = Writer::new(fixture);
+    let story = writer.ready(&["a wing"], &[vector(1)]).await;
+    let now = story.state().version;
+    let purge = |version| {
+        let generation = Some(Generation::FIRST);
+        writer.fixture.index.purge(&story.key, &story.collection, generation, Some(version))
+    };
+    let earlier = Version::new(now.get() - 1);
+    assert_eq!(purge(earlier).await.unwrap_err().kind, ErrorKind::Conflict);
+    assert_eq!(writer.texts(&by_vector("wing", vector(1), 10)).await, ["a wing"]);
+    assert_eq!(purge(now).await.unwrap(), IndexUsage { chunks: 1, vectors: 1 });
+}
+
 /// Every generation goes, however many chunks there are, and other documents stay.
 pub async fn a_purge_of_everything_leaves_nothing(fixture: &SearchIndexFixture) {
     let writer = Writer::new(fixture);
@@ -655,7 +671,7 @@ pub async fn an_unknown_collection_is_empty(fixture: &SearchIndexFixture) {
     let unknown = collection("unknown");
     let usage = writer.fixture.index.usage(&story.key, &unknown, None).await.unwrap();
     assert_eq!(usage, IndexUsage::default());
-    let purged = writer.fixture.index.purge(&story.key, &unknown, None).await.unwrap();
+    let purged = writer.fixture.index.purge(&story.key, &unknown, None, None).await.unwrap();
     assert_eq!(purged, IndexUsage::default());
     assert_eq!(writer.texts(&asking("wing")).await, ["a wing"]);
 }

@@ -10,7 +10,9 @@ use millrace_adapters_local::synthetic::{self, SyntheticCorpus};
 use millrace_adapters_local::{
     DataFolder, Database, Publications, SqliteEventStore, SqliteSearchIndex, SqliteSettings,
 };
-use millrace_domain::{ChunkIndex, CollectionName, DocumentKey, Generation, ModelId, TenantId, Timestamp};
+use millrace_domain::{
+    ChunkIndex, CollectionName, DocumentKey, Generation, ModelId, TenantId, Timestamp, Version,
+};
 use millrace_ports::{
     Candidate, Collection, CollectionStore as _, Embedding, IndexTarget, IndexUsage, IndexedChunk,
     IndexedDocument, PortError, SearchIndex, SearchQuery,
@@ -90,8 +92,9 @@ impl SearchIndex for Overheard {
         key: &DocumentKey,
         collection: &CollectionName,
         generation: Option<Generation>,
+        only_at: Option<Version>,
     ) -> Result<IndexUsage, PortError> {
-        self.index.purge(key, collection, generation).await
+        self.index.purge(key, collection, generation, only_at).await
     }
 
     async fn usage(

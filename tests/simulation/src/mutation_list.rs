@@ -61,8 +61,8 @@ mutations! {
     ];
     "purge the wrong generation", "a superseded generation's purge removes all generations": [
         "shared/application/src/sagas/purge_generation.rs":
-            "let removed = self.index.purge(key, &document.collection, Some(generation)).await?;"
-            => "let removed = self.index.purge(key, &document.collection, None).await?;",
+            "let removed = self.index.purge(key, &document.collection, Some(generation), only_at).await?;"
+            => "let removed = self.index.purge(key, &document.collection, None, only_at).await?;",
     ];
     "sweeper that never looks", "stalled documents are not restarted": [
         "shared/application/src/commands/sweep.rs":

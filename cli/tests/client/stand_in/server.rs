@@ -414,7 +414,16 @@ fn timeline(request: &Recorded) -> Response<Full<Bytes>> {
         "after=0" => (vec![event(1, "uploaded"), event(2, "text_extracted")], json!(2)),
         _ => (vec![event(3, "chunked")], Value::Null),
     };
-    json_answer(200, &json!({"events": events, "next_after": next}))
+    let steps = json!([
+        {"saga": "ingestion", "step": "extract", "generation": 1, "retry": 0, "started_at": "2026-11-21T10:00:00.000Z",
+            "ended_at": "2026-11-21T10:00:02.500Z", "duration_ms": 2_500, "outcome": "failed", "error_code": "corrupt",
+            "attempts": 3, "cause": null, "details": {}},
+        {"saga": "compensation", "step": "purge_generation", "generation": 1, "retry": 0,
+            "started_at": "2026-11-21T10:00:02.500Z", "ended_at": null, "duration_ms": null, "outcome": "running",
+            "error_code": null, "attempts": null, "cause": "failure", "details": {}}
+    ]);
+    let steps = if next.is_null() { Value::Null } else { steps };
+    json_answer(200, &json!({"events": events, "next_after": next, "steps": steps}))
 }
 
 fn chunks(request: &Recorded) -> Response<Full<Bytes>> {

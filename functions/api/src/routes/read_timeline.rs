@@ -1,5 +1,5 @@
-//! `GET /v1/documents/{document_id}/timeline`: the document's events, in order. A deleted document keeps its timeline: it
-//! holds no content.
+//! `GET /v1/documents/{document_id}/timeline`: the document's events, in order, and the steps of its sagas. A deleted document
+//! keeps its timeline: it holds no content.
 
 use axum::Json;
 use axum::extract::State;
@@ -32,7 +32,7 @@ pub(super) fn operation() -> Operation {
         method: Method::GET,
         path: "/v1/documents/{document_id}/timeline",
         id: "readTimeline",
-        summary: "Everything that happened to a document.",
+        summary: "Everything that happened to a document, and the steps of its sagas.",
         access: Access::Tenant,
         pace: Pace::Ordinary,
         parameters: vec![

@@ -76,7 +76,39 @@ async fn a_deleted_document_leaves_a_receipt() {
     ask("PUT", &path).body("x").of(&server.router).await.problem(410, "document_deleted");
     let timeline = server.get(&format!("{path}/timeline")).await.json();
     assert_valid("Timeline", &timeline);
+    let deletion: Vec<_> = timeline["steps"].as_array().unwrap().iter().map(|step| &step["step"]).collect();
+    assert_eq!(deletion, ["upload", "extract", "tombstone", "purge_index", "purge_content", "verify"]);
+    assert_eq!(timeline["steps"][1]["outcome"], "cancelled");
     let listed = server.get("/v1/documents?status=deleted").await.json();
     assert_valid("DocumentPage", &listed);
     assert_eq!(listed["documents"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_timeline_tells_steps_attempts_durations_and_compensations() {
+    let server = Server::start().await;
+    let id = server.upload("a.txt", "one").await;
+    let path = format!("/v1/documents/{id}/timeline");
+    server.clock.advance_ms(1_500);
+    server.ingest(&id, "text/plain", &["a", "b", "c", "d"]).await;
+    assert_eq!(ask("PUT", &format!("/v1/documents/{id}")).body("two").of(&server.router).await.status, 202);
+    server.clock.advance_ms(700);
+    assert_eq!(ask("POST", &format!("/v1/documents/{id}/cancel")).of(&server.router).await.status, 202);
+    let timeline = server.get(&path).await.json();
+    assert_valid("Timeline", &timeline);
+    let steps = timeline["steps"].as_array().unwrap();
+    let told = |at: usize, names: [&str; 4]| names.map(|name| steps[at][name].clone());
+    let names = ["step", "outcome", "attempts", "duration_ms"];
+    let expected = [
+        (1, json!(["extract", "done", 2, 1_500])),
+        (3, json!(["embed", "done", 2, 0])),
+        (6, json!(["extract", "cancelled", null, 700])),
+        (7, json!(["purge_generation", "running", null, null])),
+    ];
+    for (at, step) in expected {
+        assert_eq!(json!(told(at, names)), step, "{steps:#?}");
+    }
+    assert_eq!(steps[3]["details"]["batches_done"], 2);
+    let purge = told(7, ["saga", "cause", "generation", "ended_at"]);
+    assert_eq!(json!(purge), json!(["compensation", "cancellation", 2, null]));
 }

@@ -72,9 +72,11 @@ async fn a_timeline_goes_on_where_it_stopped() {
     let first = server.get(&format!("{path}?limit=2")).await.json();
     assert_valid("Timeline", &first);
     assert_eq!(first["next_after"], 2);
+    assert_eq!(first["steps"].as_array().unwrap().len(), 5, "the steps are those of the whole history");
     let second = server.get(&format!("{path}?after=2")).await.json();
     assert_eq!(second["events"][0]["sequence"], 3);
-    assert_eq!(second["next_after"], Value::Null);
+    assert_valid("Timeline", &second);
+    assert_eq!((&second["next_after"], &second["steps"]), (&Value::Null, &Value::Null));
     server.get(&format!("{path}?after=-1")).await.problem(400, "invalid_query");
 }
 

@@ -256,16 +256,20 @@ impl Server {
             pages: 2,
             text_bytes,
             title: Some("T".into()),
+            attempts: Some(2),
         };
         self.execute(id, extraction).await;
         let chunks = u32::try_from(texts.len()).unwrap();
         self.store_chunks(id, &document, texts).await;
-        self.execute(id, Command::RecordChunks { generation, retry, chunks, tokens: 9, batch_size: 3 }).await;
+        let (tokens, batch_size, attempts) = (9, 3, Some(2));
+        let chunked = Command::RecordChunks { generation, retry, chunks, tokens, batch_size, attempts };
+        self.execute(id, chunked).await;
         for batch in 0..chunks.div_ceil(3) {
             let batch = BatchIndex::new(batch);
-            let at = self.ports.clock.now();
+            let (cached, model, at) = (0, model(MODEL), self.ports.clock.now());
+            let attempts = Some(1 + batch.get());
             let embedded =
-                Command::RecordEmbeddedBatch { generation, retry, batch, cached: 0, model: model(MODEL), at };
+                Command::RecordEmbeddedBatch { generation, retry, batch, cached, model, attempts, at };
             self.execute(id, embedded).await;
         }
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use millrace_domain::{ChunkIndex, CollectionName, DocumentKey, Generation};
+use millrace_domain::{ChunkIndex, CollectionName, DocumentKey, Generation, Version};
 use millrace_ports::{
     Candidate, Clock, Embedding, ErrorKind, EventStore, IndexTarget, IndexUsage, IndexedChunk,
     IndexedDocument, PortError, SearchIndex, SearchQuery,
@@ -104,6 +104,17 @@ impl S3VectorsIndex {
         let vectors = self.vectors.count(&index, keys).await?;
         Ok(IndexUsage { chunks, vectors })
     }
+
+    /// Refuses as `Conflict` if the document's head is not at this version. What follows within one call's timeout counts
+    /// as the same instant.
+    async fn require_head(&self, key: &DocumentKey, version: Version) -> Result<(), PortError> {
+        let heads = self.events.heads(std::slice::from_ref(key)).await?;
+        if heads.first().and_then(Option::as_ref).is_some_and(|head| head.version == version) {
+            return Ok(());
+        }
+        let attempted = format!("purge document {} at version {version}", key.document_id);
+        Err(PortError::new(ErrorKind::Conflict, attempted))
+    }
 }
 
 fn place<'a>(key: &'a DocumentKey, collection: &'a CollectionName) -> Place<'a> {
@@ -167,11 +178,15 @@ impl SearchIndex for S3VectorsIndex {
         key: &DocumentKey,
         collection: &CollectionName,
         generation: Option<Generation>,
+        only_at: Option<Version>,
     ) -> Result<IndexUsage, PortError> {
         let place = place(key, collection);
         let index = index_name(place.tenant, place.collection);
         let mut removed = IndexUsage::default();
         for (extent, chunks) in self.words.extents(place, key.document_id, generation).await? {
+            if let Some(version) = only_at {
+                self.require_head(key, version).await?;
+            }
             let keys = keys_of(extent, chunks);
             removed = add(removed, self.usage_of(place, extent, &keys).await?);
             self.words.remove(place, extent).await?;

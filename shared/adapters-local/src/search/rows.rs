@@ -1,7 +1,7 @@
 //! The durable rows of the search index: statements and their codecs, in the terms of the tables. What is visible and
 //! what is in memory is not known here.
 
-use millrace_domain::{ChunkIndex, CollectionName, DocumentKey, Generation};
+use millrace_domain::{ChunkIndex, CollectionName, DocumentKey, Generation, Version};
 use millrace_ports::{ErrorKind, IndexTarget, IndexUsage, IndexedChunk, PortError};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -29,6 +29,28 @@ pub(super) fn check_chunk(index: ChunkIndex) -> Result<(), PortError> {
     }
     let attempted = format!("index chunk {index}: at most {CHUNKS_MAX} chunks of a document are indexed");
     Err(PortError::new(ErrorKind::Invalid, attempted))
+}
+
+/// Refuses as `Conflict` if the document's head is not at this version.
+pub(super) fn require_head(
+    connection: &Connection,
+    key: &DocumentKey,
+    version: Version,
+) -> Result<(), PortError> {
+    let found: Option<u64> = connection
+        .prepare_cached("SELECT version FROM heads WHERE tenant = ?1 AND document = ?2")
+        .and_then(|mut select| {
+            let names = (key.tenant_id.as_str(), key.document_id.to_string());
+            select.query_row(names, |row| row.get(0)).optional()
+        })
+        .map_err(sql_error)?;
+    if found == Some(version.get()) {
+        return Ok(());
+    }
+    Err(PortError::new(
+        ErrorKind::Conflict,
+        format!("purge document {} at version {version}", key.document_id),
+    ))
 }
 
 /// Writes what is said of a generation, and gives its entry.

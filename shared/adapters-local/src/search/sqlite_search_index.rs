@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 
 use async_trait::async_trait;
-use millrace_domain::{ChunkIndex, CollectionName, DocumentKey, Generation};
+use millrace_domain::{ChunkIndex, CollectionName, DocumentKey, Generation, Version};
 use millrace_ports::{
     Candidate, Embedding, ErrorKind, IndexTarget, IndexUsage, IndexedChunk, IndexedDocument, PortError,
     SearchIndex, SearchQuery,
@@ -90,10 +90,14 @@ impl SqliteSearchIndex {
         key: &DocumentKey,
         collection: &CollectionName,
         generation: Option<Generation>,
+        only_at: Option<Version>,
     ) -> Result<(IndexUsage, bool), PortError> {
         let (key, name) = (key.clone(), collection.clone());
         let (document, memory) = (key.document_id, self.publications.find(&key.tenant_id, collection));
         let remove = move |connection: &rusqlite::Connection| {
+            if let Some(version) = only_at {
+                rows::require_head(connection, &key, version)?;
+            }
             let entries = rows::entries(connection, &key, &name, generation)?;
             match entries.first() {
                 Some(&entry) => Ok((rows::remove_some(connection, entry, SLICE as u32)?, false)),
@@ -198,10 +202,11 @@ impl SearchIndex for SqliteSearchIndex {
         key: &DocumentKey,
         collection: &CollectionName,
         generation: Option<Generation>,
+        only_at: Option<Version>,
     ) -> Result<IndexUsage, PortError> {
         let mut removed = IndexUsage::default();
         loop {
-            let (slice, done) = self.purge_slice(key, collection, generation).await?;
+            let (slice, done) = self.purge_slice(key, collection, generation, only_at).await?;
             removed.chunks += slice.chunks;
             removed.vectors += slice.vectors;
             if done {

@@ -81,8 +81,12 @@ impl CompleteUpload {
     pub async fn run(&self, key: &DocumentKey, upload: UploadId) -> Result<CompletedUpload, CompleteError> {
         let blobs: &dyn BlobStore = &*self.accept.blobs;
         let Some(pending) = PendingUpload::find(blobs, key, upload).await? else {
-            let found = self.history.find(key, upload, Version::NONE).await?;
-            return self.replay(found.ok_or(CompleteError::NotFound)?).await;
+            // The record goes after the job was sent, and a content that came in a request never had one. Sending again
+            // here would double the work of every ordinary upload, whose content makes a notification, too.
+            let found =
+                self.history.find(key, upload, Version::NONE).await?.ok_or(CompleteError::NotFound)?;
+            let accepted = Accepted { replayed: true, ..found.accepted };
+            return Ok(CompletedUpload { accepted, ..found });
         };
         if let Some(accepted) = pending.answer {
             return self.replay(CompletedUpload { accepted, filename: pending.filename }).await;
@@ -108,8 +112,9 @@ impl CompleteUpload {
         if document.is_some() {
             let since = pending.replaces.unwrap_or(Version::NONE);
             if let Some(found) = self.history.find(key, upload, since).await? {
+                let completed = self.replay(found).await?;
                 self.forget(key, upload).await?;
-                return self.replay(found).await.map(Some);
+                return Ok(Some(completed));
             }
         }
         let stored = check(pending, stored, self.accept.documents.now())?;

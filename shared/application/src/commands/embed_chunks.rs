@@ -159,6 +159,7 @@ impl EmbedChunks {
             batch,
             cached: embedded.cached,
             model: self.embedder.model().id.clone(),
+            attempts: Some(claim.attempt),
             at: self.documents.now(),
         };
         let context = Context::of(&delivery.job.trace).completing(claim, "embedded");

@@ -112,7 +112,7 @@ impl IngestDocument {
             let place = Place::at(&document, document.stage);
             return Ok(self.fail.exhaust(&self.steps, delivery, &claim, place).await);
         }
-        Ok(match self.work(&key, &document).await {
+        Ok(match self.work(&key, &claim, &document).await {
             Ok(chunked) => self.publish(delivery, &claim, &document, chunked).await,
             Err(Stop::Error(stage, error)) => {
                 self.fail.settle(&self.steps, delivery, &claim, error, Place::at(&document, stage)).await
@@ -152,6 +152,7 @@ impl IngestDocument {
             chunks: chunked.chunks,
             tokens: chunked.tokens,
             batch_size,
+            attempts: Some(claim.attempt),
         };
         let commands = chunked.extraction.into_iter().chain([record]).collect();
         let context = Context::of(&delivery.job.trace).completing(claim, "chunked");
@@ -176,12 +177,12 @@ impl IngestDocument {
         }
     }
 
-    async fn work(&self, key: &DocumentKey, document: &Document) -> Result<Chunked, Stop> {
+    async fn work(&self, key: &DocumentKey, claim: &Claim, document: &Document) -> Result<Chunked, Stop> {
         let (text, extraction) = match self.stored_text(key, document).await? {
             Some(text) => (text, None),
             None => {
                 let text = self.extract(key, document).await?;
-                let command = record_extraction(document.generation, &text);
+                let command = record_extraction(document.generation, &text, claim.attempt);
                 (text, Some(command))
             }
         };
@@ -294,13 +295,14 @@ impl IngestDocument {
     }
 }
 
-fn record_extraction(generation: Generation, text: &ExtractedText) -> Command {
+fn record_extraction(generation: Generation, text: &ExtractedText, attempt: u32) -> Command {
     Command::RecordExtraction {
         generation,
         media_type: text.media_type.clone(),
         pages: u32::try_from(text.pages.len()).unwrap_or(u32::MAX),
         text_bytes: ByteSize::new(text.text.len() as u64),
         title: text.title.clone(),
+        attempts: Some(attempt),
     }
 }
 

@@ -101,14 +101,14 @@ impl PurgeDocument {
         for generation in (1..=document.generation.get()).map(Generation::new) {
             cached_vectors += self.vectors.remove_generation(key, generation).await?;
         }
-        let removed = self.index.purge(key, &document.collection, None).await?;
+        let removed = self.index.purge(key, &document.collection, None, None).await?;
         let IndexUsage { chunks, vectors } = found.index(removed);
         Ok(Command::RecordVectorsPurged { generation: None, chunks, vectors, cached_vectors })
     }
 
     /// The read-back. A straggler that was still writing when the tombstone fell is removed here.
     async fn verify(&self, key: &DocumentKey, document: &Document) -> Result<(), PortError> {
-        self.index.purge(key, &document.collection, None).await?;
+        self.index.purge(key, &document.collection, None, None).await?;
         self.blobs.delete_prefix(&BlobPrefix::document(key)).await?;
         let index = self.index.usage(key, &document.collection, None).await?;
         let blobs = self.blobs.usage(&BlobPrefix::document(key)).await?;

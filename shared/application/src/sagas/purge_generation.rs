@@ -86,7 +86,9 @@ impl PurgeGeneration {
     ) -> Result<(), StepError> {
         let generation = residue.generation;
         let found = Found::from_memo(&claim.memo);
-        let removed = self.index.purge(key, &document.collection, Some(generation)).await?;
+        // A stopped generation may be retried; by then a purge that stood still must not touch it any more.
+        let only_at = (generation == document.generation).then_some(document.version);
+        let removed = self.index.purge(key, &document.collection, Some(generation), only_at).await?;
         let removed = found.index(removed);
         let left = self.index.usage(key, &document.collection, Some(generation)).await?;
         let mut commands = vec![Command::RecordVectorsPurged {

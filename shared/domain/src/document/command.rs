@@ -24,6 +24,8 @@ pub enum Command {
         text_bytes: ByteSize,
         /// Title stated in the document.
         title: Option<String>,
+        /// Attempts made at the step, this one included, if they were counted.
+        attempts: Option<u32>,
     },
     /// Note that the chunks are stored and indexed by words.
     RecordChunks {
@@ -37,6 +39,8 @@ pub enum Command {
         tokens: u64,
         /// Chunks in a full batch, at least 1.
         batch_size: u32,
+        /// Attempts made at the step, this one included, if they were counted.
+        attempts: Option<u32>,
     },
     /// Note that a batch's vectors are stored; with the last one the generation is complete.
     RecordEmbeddedBatch {
@@ -50,6 +54,8 @@ pub enum Command {
         cached: u32,
         /// The model.
         model: ModelId,
+        /// Attempts made at the step, this one included, if they were counted.
+        attempts: Option<u32>,
         /// Now.
         at: Timestamp,
     },

@@ -2,7 +2,7 @@
 //! A command that already took effect causes none; that is what makes every step repeatable.
 
 use super::*;
-use crate::{Generation, ModelId, Stage, Timestamp};
+use crate::{Generation, Stage, Timestamp};
 
 /// Why a command is refused. Each is an answer that a caller can act on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -59,16 +59,19 @@ fn decide_existing(document: &Document, command: Command) -> Decision {
     match command {
         Command::Upload(content) => decide_repeated_upload(document, &content),
         Command::Replace(content) => decide_replace(document, content),
-        Command::RecordExtraction { generation, media_type, pages, text_bytes, title } => {
-            decide_extraction(document, TextExtracted { generation, media_type, pages, text_bytes, title })
+        Command::RecordExtraction { generation, media_type, pages, text_bytes, title, attempts } => {
+            let extracted = TextExtracted { generation, media_type, pages, text_bytes, title, attempts };
+            decide_extraction(document, extracted)
         }
-        Command::RecordChunks { generation, retry, chunks, tokens, batch_size } => {
+        Command::RecordChunks { generation, retry, chunks, tokens, batch_size, attempts } => {
             require_retry(document, generation, retry)?;
-            decide_chunks(document, DocumentChunked { generation, chunks, tokens, batch_size })
+            decide_chunks(document, DocumentChunked { generation, chunks, tokens, batch_size, attempts })
         }
-        Command::RecordEmbeddedBatch { generation, retry, batch, cached, model, at } => {
+        Command::RecordEmbeddedBatch { generation, retry, batch, cached, model, attempts, at } => {
             require_retry(document, generation, retry)?;
-            decide_batch(document, generation, batch, cached, model, at)
+            // How many chunks the batch has is known from the plan.
+            let embedded = ChunksEmbedded { generation, batch, chunks: 0, cached, model, attempts };
+            decide_batch(document, embedded, at)
         }
         Command::FailIngestion { generation, retry, stage, error_code, reason, attempts } => {
             require_retry(document, generation, retry)?;
@@ -159,14 +162,8 @@ fn decide_chunks(document: &Document, chunked: DocumentChunked) -> Decision {
     Ok(vec![chunked.into()])
 }
 
-fn decide_batch(
-    document: &Document,
-    generation: Generation,
-    batch: crate::BatchIndex,
-    cached: u32,
-    model: ModelId,
-    at: Timestamp,
-) -> Decision {
+fn decide_batch(document: &Document, embedded: ChunksEmbedded, at: Timestamp) -> Decision {
+    let ChunksEmbedded { generation, batch, ref model, .. } = embedded;
     if document.is_past(generation, Stage::Embed) {
         return Ok(vec![]);
     }
@@ -179,10 +176,11 @@ fn decide_batch(
     }
     let (_, chunks) =
         plan.batch(batch).ok_or(DocumentError::OutOfOrder { rule: "the batch lies within the plan" })?;
-    if document.model.as_ref().is_some_and(|first| document.embedded_chunks > 0 && *first != model) {
+    if document.model.as_ref().is_some_and(|first| document.embedded_chunks > 0 && first != model) {
         return Err(DocumentError::OutOfOrder { rule: "all vectors of a generation come from one model" });
     }
-    let mut events = vec![ChunksEmbedded { generation, batch, chunks, cached, model: model.clone() }.into()];
+    let model = model.clone();
+    let mut events = vec![ChunksEmbedded { chunks, ..embedded }.into()];
     if document.embedded_batches.len() + 1 == plan.batches() {
         let processing_time_ms = at.millis_since(document.started_at);
         events.push(

@@ -49,6 +49,9 @@ pub struct TextExtracted {
     /// Title stated in the document.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
+    /// How many attempts its step took. Not known of those that releases before this field recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
 }
 
 /// The text was split, stored, and indexed by words.
@@ -62,6 +65,9 @@ pub struct DocumentChunked {
     pub tokens: u64,
     /// Chunks in each embedding batch but the last.
     pub batch_size: u32,
+    /// How many attempts its step took. Not known of those that releases before this field recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
 }
 
 /// One batch of chunks has its vectors.
@@ -77,6 +83,9 @@ pub struct ChunksEmbedded {
     pub cached: u32,
     /// The model.
     pub model: ModelId,
+    /// How many attempts its step took. Not known of those that releases before this field recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
 }
 
 /// All chunks have vectors; the generation is published whole.

@@ -1,4 +1,5 @@
-//! The Document aggregate: `decide` turns a command into events, `evolve` folds events into the state.
+//! The Document aggregate: `decide` turns a command into events, `evolve` folds events into the state;
+//! `SagaHistory` folds them into the steps that people read.
 
 mod batch_set;
 mod command;
@@ -8,6 +9,8 @@ mod evolve;
 mod head;
 mod invariants;
 mod owed_jobs;
+mod saga_history;
+mod saga_step;
 mod state;
 
 pub use batch_set::BatchSet;
@@ -17,6 +20,8 @@ pub use event::*;
 pub use evolve::evolve;
 pub use head::{DocumentHead, DocumentKey};
 pub use invariants::{Violation, check_document};
+pub use saga_history::SagaHistory;
+pub use saga_step::{CompensationCause, Saga, SagaStep, SagaStepDetails, SagaStepName, SagaStepOutcome};
 pub use state::{
     ChunkPlan, Classification, Deletion, Document, Failure, Publication, Residue, SearchableBy, Status,
 };

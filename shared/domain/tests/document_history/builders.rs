@@ -44,6 +44,7 @@ pub(crate) fn extract(number: u32) -> Command {
         pages: 0,
         text_bytes: ByteSize::new(90),
         title: None,
+        attempts: None,
     }
 }
 
@@ -54,7 +55,8 @@ pub(crate) fn chunk(number: u32, chunks: u32) -> Command {
 /// Chunks recorded by a worker at a retry.
 pub(crate) fn chunk_at(number: u32, retry: u32, chunks: u32) -> Command {
     let tokens = u64::from(chunks) * 10;
-    Command::RecordChunks { generation: generation(number), retry, chunks, tokens, batch_size: 2 }
+    let (generation, batch_size, attempts) = (generation(number), 2, None);
+    Command::RecordChunks { generation, retry, chunks, tokens, batch_size, attempts }
 }
 
 pub(crate) fn embed(number: u32, batch: u32) -> Command {
@@ -69,6 +71,7 @@ pub(crate) fn embed_at(number: u32, retry: u32, batch: u32) -> Command {
         batch: BatchIndex::new(batch),
         cached: 0,
         model: model(),
+        attempts: None,
         at: at(900),
     }
 }

@@ -1,4 +1,5 @@
-//! Every event shape ever written has a golden file, events/stored/<event>/vN.json, that today's code still reads.
+//! Every event shape ever written has a golden file, events/stored/<event>/vN.json, that today's code still reads; with a
+//! field that was added later, vN-<field>.json.
 //! With MILLRACE_BLESS=1 missing files of the current version are written; existing ones are never changed.
 
 use std::path::{Path, PathBuf};
@@ -94,6 +95,31 @@ fn every_event_type_is_pinned_as_it_is_written() {
         assert_eq!(serde_json::from_str::<EventEnvelope>(&pinned).unwrap(), envelope);
         assert!(serde_json::to_string(&envelope).unwrap().len() < 1_024 + 512, "{type_name} has grown large");
     }
+}
+
+/// A field that was added to a version has a file of its own; the version's first file stays as it was written.
+#[test]
+fn every_added_field_is_pinned_as_it_is_written() {
+    let attempts = Some(2);
+    let added = sample_events().into_iter().filter_map(|event| match event {
+        DocumentEvent::TextExtracted(data) => Some(TextExtracted { attempts, ..data }.into()),
+        DocumentEvent::DocumentChunked(data) => Some(DocumentChunked { attempts, ..data }.into()),
+        DocumentEvent::ChunksEmbedded(data) => Some(ChunksEmbedded { attempts, ..data }.into()),
+        _ => None,
+    });
+    let mut pinned_types = std::collections::BTreeSet::new();
+    for event in added.collect::<Vec<DocumentEvent>>() {
+        if !pinned_types.insert(event.type_name()) {
+            continue;
+        }
+        let short = event.type_name().trim_start_matches("millrace.document.").to_owned();
+        let envelope = envelope(event);
+        let written = serde_json::to_string_pretty(&envelope).unwrap() + "\n";
+        let pinned = pin(&folder().join(format!("stored/{short}/v1-attempts.json")), &written);
+        assert_eq!(pinned, written, "the written shape of {short} with attempts changed");
+        assert_eq!(serde_json::from_str::<EventEnvelope>(&pinned).unwrap(), envelope);
+    }
+    assert_eq!(pinned_types.len(), 3);
 }
 
 #[test]

@@ -5,4 +5,5 @@
 mod builders;
 mod golden_files;
 mod properties;
+mod saga_steps;
 mod stories;

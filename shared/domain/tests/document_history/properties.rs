@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use crate::builders::*;
 
-fn any_command() -> impl Strategy<Value = Command> {
+pub(crate) fn any_command() -> impl Strategy<Value = Command> {
     prop_oneof![
         Just(upload()),
         (1..4_u8).prop_map(replace),

@@ -11,11 +11,13 @@ use clap::Args;
 
 use crate::lambda::{Cloud, FunctionBinary, PackageSize, SampleEvents, StartedFunction};
 use crate::latencies::Latencies;
-use crate::report::{Table, mebibytes, milliseconds, note, times};
+use crate::report::{Table, milliseconds, note, times};
 
 /// Budgets of the design.
 const FIRST_POLL_BUDGET: Duration = Duration::from_millis(30);
-const MEBIBYTE: u64 = 1 << 20;
+const MEGABYTE: u64 = 1_000_000;
+const PACKAGE_BUDGET: u64 = 8 * MEGABYTE;
+const PACKAGE_BUDGET_WITH_MODEL: u64 = 40 * MEGABYTE;
 /// Later invocations of one start; the last one is taken.
 const LATER_INVOCATIONS: usize = 2;
 
@@ -243,18 +245,22 @@ fn print_sizes(binaries: &[FunctionBinary]) -> Result<()> {
     for (function, binary) in FUNCTIONS.iter().zip(binaries) {
         let size = PackageSize::of(&binary.path)?;
         let base = *smallest.get_or_insert(size.zipped);
-        let budget = if function.carries_model { 40 * MEBIBYTE } else { 8 * MEBIBYTE };
+        let budget = if function.carries_model { PACKAGE_BUDGET_WITH_MODEL } else { PACKAGE_BUDGET };
         table.row([
             function.name.to_owned(),
-            mebibytes(size.executable),
-            mebibytes(size.zipped),
+            megabytes(size.executable),
+            megabytes(size.zipped),
             times(size.zipped as f64, base as f64),
-            format!("{} MiB", budget / MEBIBYTE),
+            format!("{} MB", budget / MEGABYTE),
             met(size.zipped < budget),
         ]);
     }
     table.print();
     Ok(())
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / MEGABYTE as f64)
 }
 
 fn met(is_met: bool) -> String {

@@ -52,7 +52,8 @@ impl Cloud {
         let file = workspace().join("infra/local.env");
         let text = std::fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
         let text = text.replace(LOCAL_ENDPOINT, &self.front.endpoint());
-        let pairs = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('='));
+        let pairs =
+            text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('='));
         let mut variables: BTreeMap<_, _> =
             pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         variables.insert("AWS_ENDPOINT_URL_S3VECTORS".to_owned(), self.vectors.endpoint().to_owned());

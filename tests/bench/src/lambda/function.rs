@@ -101,6 +101,7 @@ impl RunningFunction {
         let given = poll.give(event);
         let (at, answer) = match self.api.call().await {
             Ok(Call::Answer { at, body }) => (at, body),
+            Ok(Call::Failure { body }) => bail!("the function failed: {}", String::from_utf8_lossy(&body)),
             other => bail!("the function did not answer ({other:?}); it said:\n{}", self.log()),
         };
         let processor_time = self.processor_time().saturating_sub(before);
@@ -124,6 +125,7 @@ impl RunningFunction {
     async fn next_poll(&mut self) -> Result<Instant> {
         let poll = match self.api.call().await {
             Ok(Call::Poll(poll)) => poll,
+            Ok(Call::Failure { body }) => bail!("the function failed: {}", String::from_utf8_lossy(&body)),
             other => bail!("the function did not poll ({other:?}); it said:\n{}", self.log()),
         };
         let at = poll.at;

@@ -9,7 +9,7 @@ use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 
-use crate::emulated_aws::DEADLINE;
+use crate::emulated_aws::{DEADLINE, eventually};
 use crate::stack::Stack;
 
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -158,6 +158,15 @@ impl Tenant {
         let mut ids: Vec<_> = holding.map(|hit| hit["document_id"].as_str().unwrap().to_owned()).collect();
         ids.dedup();
         ids
+    }
+
+    /// Waits until the projector lists the document as ready.
+    pub(crate) async fn listed(&self, id: &str) {
+        eventually("the projector lists it", async || {
+            let list = self.get("/v1/documents?status=ready").await.expect(200);
+            list["documents"][0]["document_id"] == id
+        })
+        .await;
     }
 
     /// The whole history.

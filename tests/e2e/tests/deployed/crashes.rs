@@ -1,106 +1,162 @@
 //! Workers that die, and connections that break, at every request that they make: each time another document, each time the
 //! same end. A first, undisturbed document shows which requests there are.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use futures::StreamExt as _;
 use futures::future::join_all;
+use futures::stream::iter;
 
 use crate::client::Tenant;
-use crate::emulated_aws::DEADLINE;
-use crate::faults::{Counted, Fault, Rule};
+use crate::emulated_aws::eventually;
+use crate::faults::{Call, Counted, Fault, Rule};
 use crate::history::assert_ready_once;
 use crate::stack::{Stack, run};
+use crate::subscriber::Subscriber;
 
-/// Requests beyond this number would make the test slow without anybody noticing.
-const REQUESTS_MAX: usize = 40;
+/// Requests beyond this number would make the tests slow without anybody noticing.
+const REQUESTS_MAX: usize = 20;
 /// Documents that are on their way at once, so that the workers' processes fit on a small machine.
-const AT_ONCE: usize = 6;
-const POLL_INTERVAL: Duration = Duration::from_millis(200);
+const AT_ONCE: usize = 8;
+/// The whole of a test, on a machine that compiles meanwhile.
+const TIME_MAX: Duration = Duration::from_secs(300);
+
+/// The chunks of one batch: with several at once the order of requests is not the same each time.
+const SHORT: &str =
+    "The zqferry leaves at noon, crosses the lake in half an hour and comes back before dusk.";
 
 /// Three chunks, in two batches.
-fn text() -> String {
-    let sentence = "The zqferry leaves at noon, crosses the lake in half an hour and comes back before dusk. ";
-    format!("# Ferries\n\n{}", sentence.repeat(30))
+fn long() -> String {
+    format!("# Ferries\n\n{}", format!("{SHORT} ").repeat(30))
 }
 
-/// What an undisturbed document of a new tenant makes a function ask, or only what it makes it change.
-async fn requests(stack: &Stack, tenant: &str, function: &str, writes: bool) -> usize {
-    let (faults, tenant) = (&stack.faults, Tenant::new(stack, tenant).await);
-    faults.watch(&tenant.name);
-    let id = tenant.upload(text()).await;
+/// What a function asks about an undisturbed document of a new tenant.
+async fn undisturbed(stack: &Stack, tenant: &str, function: &str, text: &str) -> Vec<Call> {
+    let tenant = Tenant::new(stack, tenant).await;
+    stack.faults.watch(&tenant.name);
+    let id = tenant.upload_until_accepted(text).await;
     assert_ready_once(stack, &tenant, &id, "zqferry").await;
-    let found =
-        if writes { faults.writes_of(function, &tenant.name) } else { faults.requests_of(function, &tenant.name) };
-    eprintln!("{function} {writes}: {found:?}");
-    assert!((4..REQUESTS_MAX).contains(&found.len()), "{function}: {found:?}");
-    found.len()
+    let calls = stack.faults.calls_of(function, &tenant.name);
+    let writes = calls.iter().filter(|call| call.is_write()).count();
+    assert!((4..REQUESTS_MAX).contains(&writes), "{function}: {calls:?}");
+    calls
 }
 
-/// A fault at each of a function's first `count` requests, each for a tenant of its own, and what becomes of the documents.
-async fn disturb(stack: &Stack, function: &'static str, counted: Counted, count: usize, faults: &[Fault]) {
-    let rules = faults.iter().enumerate().flat_map(|(kind, fault)| {
-        (0..count).map(move |first| Rule {
-            // Of fixed length, so that none is the beginning of another; index names show no more.
-            tenant: format!("{}{kind}{first:02}", prefix(function, counted)),
-            function,
-            counted,
-            first,
-            times: 1,
-            fault: *fault,
-        })
-    });
-    let rules: Vec<Rule> = rules.collect();
-    for some in rules.chunks(AT_ONCE) {
-        join_all(some.iter().map(|rule| one(stack, rule.clone()))).await;
-    }
+/// Rules that kill a function before its first change, and after each.
+fn kills(function: &'static str, prefix: &str, calls: &[Call]) -> Vec<Rule> {
+    let rule = |index: usize, first, fault| Rule {
+        // Of the same length, so that none is the beginning of another.
+        tenant: format!("{prefix}-{index:02}"),
+        function,
+        counted: Counted::Writes,
+        first,
+        times: 1,
+        fault,
+    };
+    let writes = calls.iter().filter(|call| call.is_write()).count();
+    let after = (0..writes).map(|first| rule(first + 1, first, Fault::KillAfter));
+    std::iter::once(rule(0, 0, Fault::KillBefore)).chain(after).collect()
 }
 
-/// Five letters.
-fn prefix(function: &str, counted: Counted) -> String {
-    let what = if counted == Counted::Writes { "kill" } else { "cut-" };
-    format!("{what}{}", &function[..1])
+/// Rules that break the connection at each request of a function: after it took effect, if it has one.
+fn cuts(function: &'static str, prefix: &str, calls: &[Call]) -> Vec<Rule> {
+    let fault = |call: &Call| if call.is_write() { Fault::CutAfter } else { Fault::CutBefore };
+    let rule = |(first, call): (usize, &Call)| Rule {
+        tenant: format!("{prefix}-{first:02}"),
+        function,
+        counted: Counted::All,
+        first,
+        times: 1,
+        fault: fault(call),
+    };
+    calls.iter().enumerate().map(rule).collect()
 }
 
-async fn one(stack: &Stack, rule: Rule) {
+/// A document for each rule, all of which must end as if nothing had happened.
+async fn disturb(stack: &Stack, rules: Vec<Rule>, text: &str) {
+    let documents = iter(rules.into_iter().map(|rule| one(stack, rule, text)));
+    let all = documents.buffer_unordered(AT_ONCE).collect::<Vec<()>>();
+    tokio::time::timeout(TIME_MAX, all).await.expect("all documents came to their end");
+}
+
+async fn one(stack: &Stack, rule: Rule, text: &str) {
     let tenant = Tenant::new(stack, &rule.tenant).await;
     stack.faults.add(rule.clone());
-    let id = tenant.upload_until_accepted(&text()).await;
-    if matches!(rule.fault, Fault::KillBefore | Fault::KillAfter) {
-        let waited = Instant::now();
-        while stack.faults.fired(&rule.tenant) == 0 {
-            assert!(waited.elapsed() < DEADLINE, "never came to {rule:?}");
-            tokio::time::sleep(POLL_INTERVAL).await;
+    let (id, ()) = tokio::join!(tenant.upload_until_accepted(text), async {
+        eventually(&format!("{rule:?}"), async || stack.faults.fired(&rule.tenant) == 1).await;
+        if matches!(rule.fault, Fault::KillBefore | Fault::KillAfter) {
+            // What died with the worker cannot be given back: its leases end after five minutes, here at once. So do those
+            // of a neighbour that was in the same batch.
+            let (prefix, _) = rule.tenant.rsplit_once('-').unwrap();
+            stack.aws.end_leases(prefix).await;
         }
-        // Whoever died with that worker cannot give its claims back. Nobody waits five minutes here.
-        stack.aws.end_leases(&rule.tenant[..5]).await;
-    }
+    });
     assert_ready_once(stack, &tenant, &id, "zqferry").await;
+    tenant.listed(&id).await;
     assert_eq!(stack.faults.end(&rule.tenant), [1], "{rule:?}");
 }
 
 #[test]
 fn a_chunk_worker_that_dies_at_any_change_loses_nothing_and_repeats_nothing() {
     run(async |stack| {
-        let writes = requests(stack, "calm-chunk", "chunk-worker", true).await;
-        let faults = [Fault::KillBefore, Fault::KillAfter];
-        disturb(stack, "chunk-worker", Counted::Writes, writes, &faults).await;
-    });
-}
-
-#[test]
-fn traces() {
-    run(async |stack| {
-        for (i, f) in ["chunk-worker", "embed-worker", "api", "event-relay", "projector"].iter().enumerate() {
-            requests(stack, &format!("trace-{i}"), f, false).await;
-        }
+        let calls = undisturbed(stack, "calm-chunk", "chunk-worker", &long()).await;
+        disturb(stack, kills("chunk-worker", "kill-chunk", &calls), &long()).await;
     });
 }
 
 #[test]
 fn an_embed_worker_that_dies_at_any_change_loses_nothing_and_repeats_nothing() {
     run(async |stack| {
-        let writes = requests(stack, "calm-embed", "embed-worker", true).await;
-        let faults = [Fault::KillBefore, Fault::KillAfter];
-        disturb(stack, "embed-worker", Counted::Writes, writes, &faults).await;
+        let calls = undisturbed(stack, "calm-embed", "embed-worker", SHORT).await;
+        disturb(stack, kills("embed-worker", "kill-embed", &calls), SHORT).await;
     });
+}
+
+#[test]
+fn an_api_that_dies_at_any_change_accepts_one_document_from_a_client_that_repeats_itself() {
+    run(async |stack| {
+        let calls = undisturbed(stack, "calm-api", "api", SHORT).await;
+        disturb(stack, kills("api", "kill-api", &calls), SHORT).await;
+    });
+}
+
+#[test]
+fn connections_that_break_at_any_request_lose_nothing_and_repeat_nothing() {
+    run(async |stack| {
+        let calls = undisturbed(stack, "calm-cuts", "chunk-worker", SHORT).await;
+        let mut rules = cuts("chunk-worker", "cut-chunk", &calls);
+        rules.extend(cuts("embed-worker", "cut-embed", &stack.faults.calls_of("embed-worker", "calm-cuts")));
+        disturb(stack, rules, SHORT).await;
+    });
+}
+
+#[test]
+fn a_relay_and_a_projector_that_die_deliver_every_event() {
+    run(async |stack| {
+        let deaths = [
+            ("event-relay", "events PutEvents", Fault::KillBefore),
+            ("event-relay", "events PutEvents", Fault::KillAfter),
+            ("projector", "dynamodb PutItem", Fault::KillBefore),
+            ("projector", "dynamodb PutItem", Fault::KillAfter),
+        ];
+        let rule =
+            |(index, (function, operation, fault)): (usize, (&'static str, &'static str, Fault))| Rule {
+                tenant: format!("told-{index}"),
+                function,
+                counted: Counted::Operation(operation),
+                first: 0,
+                times: 1,
+                fault,
+            };
+        join_all(deaths.into_iter().enumerate().map(rule).map(|rule| told(stack, rule))).await;
+    });
+}
+
+async fn told(stack: &'static Stack, rule: Rule) {
+    let subscriber = Subscriber::of(stack, &rule.tenant).await;
+    let tenant = rule.tenant.clone();
+    one(stack, rule, SHORT).await;
+    let told = subscriber.wait_for(5).await;
+    let sequences: Vec<_> = told.iter().map(|event| event["sequence"].as_u64().unwrap()).collect();
+    assert_eq!(sequences, [1, 2, 3, 4, 5], "{tenant}");
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::types::AttributeValue;
-use aws_sdk_sqs::types::QueueAttributeName;
+use aws_sdk_sqs::types::{Message, QueueAttributeName};
 use aws_types::region::Region;
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
@@ -20,6 +20,7 @@ use millrace_adapters_system::SystemClock;
 use millrace_application::CreateApiKey;
 use millrace_domain::{JobEnvelope, QueueName, TenantId};
 use millrace_emulator::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY};
+use millrace_ports::DEAD_LETTER_CODE;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -110,6 +111,25 @@ impl EmulatedAws {
         names.iter().map(count).sum()
     }
 
+    /// The codes of the messages in a dead-letter queue, which stay there.
+    pub(crate) async fn dead_letter_codes(&self, queue: &str) -> Vec<String> {
+        let receive = self.connection.sqs().receive_message().queue_url(self.queue_url(queue).await);
+        let receive = receive.max_number_of_messages(10).visibility_timeout(0).message_attribute_names("All");
+        let found = receive.send().await.unwrap();
+        let code = |message: &Message| {
+            message.message_attributes()?.get(DEAD_LETTER_CODE)?.string_value().map(ToOwned::to_owned)
+        };
+        found.messages().iter().filter_map(code).collect()
+    }
+
+    /// Keys of the objects about a document.
+    pub(crate) async fn objects_of(&self, document: &str) -> Vec<String> {
+        let list = self.connection.s3().list_objects_v2().bucket(format!("millrace-{}", self.stack));
+        let found = list.send().await.unwrap();
+        let keys = found.contents().iter().filter_map(|object| object.key());
+        keys.filter(|key| key.contains(document)).map(ToOwned::to_owned).collect()
+    }
+
     /// Shortens the time after which a message of a dead worker comes again, on the queues of workers.
     pub(crate) async fn shorten_visibility(&self, seconds: u32) {
         for queue in QueueName::ALL {
@@ -123,8 +143,12 @@ impl EmulatedAws {
     pub(crate) async fn vectors(&self, tenant: &str) -> Vec<String> {
         let digest = Sha256::digest(format!("{tenant}/default"));
         let index = format!("{tenant}.default.{}", hex::encode(&digest[..16]));
-        let list =
-            self.connection.s3vectors().list_vectors().vector_bucket_name(&self.vector_bucket).index_name(index);
+        let list = self
+            .connection
+            .s3vectors()
+            .list_vectors()
+            .vector_bucket_name(&self.vector_bucket)
+            .index_name(index);
         let found = list.max_results(1_000).send().await.unwrap();
         found.vectors().iter().map(|vector| vector.key().to_owned()).collect()
     }
@@ -173,10 +197,21 @@ impl EmulatedAws {
                 ":sk": { "N": journal::HEAD_SORT },
             },
         });
-        let headers = [("x-amz-target", "DynamoDB_20120810.Query"), ("content-type", "application/x-amz-json-1.0")];
-        let (status, found) = self.call("/", "dynamodb", &headers, query.to_string()).await;
-        assert_eq!(status, 200, "{found}");
-        found["Items"][0].clone()
+        self.dynamodb("Query", &query).await["Items"][0].clone()
+    }
+
+    /// Stores an item of the settings table.
+    pub(crate) async fn put_setting(&self, item: &Value) {
+        self.dynamodb("PutItem", &json!({ "TableName": self.name("settings"), "Item": item })).await;
+    }
+
+    /// A call of DynamoDB in its own JSON, in which the stream's images and an operator's items are written.
+    async fn dynamodb(&self, operation: &str, request: &Value) -> Value {
+        let target = format!("DynamoDB_20120810.{operation}");
+        let headers = [("x-amz-target", target.as_str()), ("content-type", "application/x-amz-json-1.0")];
+        let (status, answer) = self.call("/", "dynamodb", &headers, request.to_string()).await;
+        assert_eq!(status, 200, "{answer}");
+        answer
     }
 
     /// Invokes a function with an event; gives its answer.

@@ -1,12 +1,13 @@
 //! What goes wrong, where and when: rules that the proxy asks about each request of a function. A rule is about one tenant, so
 //! that tests do not disturb each other; a request is that tenant's if it names it.
 
-use std::sync::{Mutex, PoisonError};
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
 /// What a request is, as far as faults care.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Call {
     /// The function that makes it.
     pub(crate) function: &'static str,
@@ -18,6 +19,12 @@ pub(crate) struct Call {
     pub(crate) body: Bytes,
 }
 
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.operation)
+    }
+}
+
 impl Call {
     fn names(&self, tenant: &str) -> bool {
         let in_body = self.body.windows(tenant.len()).any(|window| window == tenant.as_bytes());
@@ -25,7 +32,7 @@ impl Call {
     }
 
     /// Whether it changes something.
-    fn is_write(&self) -> bool {
+    pub(crate) fn is_write(&self) -> bool {
         let name = self.operation.split(' ').nth(1).unwrap_or_default();
         let reads = ["Get", "Query", "BatchGet", "List", "Scan", "GET", "HEAD", "Describe", "Receive"];
         !reads.iter().any(|read| name.starts_with(read))
@@ -128,20 +135,11 @@ impl Faults {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner).push((tenant.to_owned(), Vec::new()));
     }
 
-    /// What a function changed for a tenant that is watched, in order.
-    pub(crate) fn writes_of(&self, function: &str, tenant: &str) -> Vec<String> {
-        self.calls_of(function, tenant, Call::is_write)
-    }
-
-    /// All that a function asked about a tenant that is watched, in order.
-    pub(crate) fn requests_of(&self, function: &str, tenant: &str) -> Vec<String> {
-        self.calls_of(function, tenant, |_| true)
-    }
-
-    fn calls_of(&self, function: &str, tenant: &str, which: fn(&Call) -> bool) -> Vec<String> {
+    /// What a function asked about a tenant that is watched, in order.
+    pub(crate) fn calls_of(&self, function: &str, tenant: &str) -> Vec<Call> {
         let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         let calls = watched.iter().filter(|(of, _)| of == tenant).flat_map(|(_, calls)| calls);
-        calls.filter(|call| call.function == function && which(call)).map(|call| call.operation.clone()).collect()
+        calls.filter(|call| call.function == function).cloned().collect()
     }
 
     /// What becomes of a request.
@@ -151,19 +149,20 @@ impl Faults {
                 calls.push(call.clone());
             }
         }
-        let mut fault = None;
         for active in self.rules().iter_mut().filter(|active| active.rule.counts(call)) {
             let rule = &active.rule;
-            if fault.is_none() && (rule.first..rule.first.saturating_add(rule.times)).contains(&active.seen) {
-                fault = Some(rule.fault);
-                active.fired += 1;
-            }
+            let fires = (rule.first..rule.first.saturating_add(rule.times)).contains(&active.seen);
             active.seen += 1;
+            if fires {
+                active.fired += 1;
+                // A request may be about several tenants. It comes again for those whose rules were not asked.
+                return Some(active.rule.fault);
+            }
         }
-        fault
+        None
     }
 
-    fn rules(&self) -> std::sync::MutexGuard<'_, Vec<Active>> {
+    fn rules(&self) -> MutexGuard<'_, Vec<Active>> {
         self.active.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

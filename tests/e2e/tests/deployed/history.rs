@@ -7,7 +7,10 @@ use crate::stack::Stack;
 
 /// The types of events without what they have in common.
 pub(crate) fn types(events: &[Value]) -> Vec<&str> {
-    events.iter().map(|event| event["type"].as_str().unwrap().trim_start_matches("millrace.document.")).collect()
+    events
+        .iter()
+        .map(|event| event["type"].as_str().unwrap().trim_start_matches("millrace.document."))
+        .collect()
 }
 
 /// Waits until the tenant's only document is ready, and holds it to what is promised: a history without gaps in which nothing

@@ -107,7 +107,8 @@ impl Proxy {
             head.headers.remove(name);
         }
         let is_head = head.method == Method::HEAD;
-        let answer = self.client.request(Request::from_parts(head, Full::new(body))).await.map_err(|_| Cut)?;
+        let answer =
+            self.client.request(Request::from_parts(head, Full::new(body))).await.map_err(|_| Cut)?;
         let (mut head, body) = answer.into_parts();
         let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
         head.headers.remove(TRANSFER_ENCODING);

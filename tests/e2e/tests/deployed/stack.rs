@@ -18,12 +18,16 @@ use crate::proxy::start_proxy;
 /// The stand-in's bucket, by the name that infra/deploy_to_emulator.py gives to the template's.
 const VECTOR_BUCKET: &str = "millrace-vectors";
 /// After this time the message of a worker that died comes again; on AWS after 330 seconds.
-const VISIBILITY_SECONDS: u32 = 8;
+const VISIBILITY_SECONDS: u32 = 6;
 /// Small, so that an ordinary document of the tests has more than one batch.
 const EMBED_BATCH_CHUNKS: usize = 2;
 /// The services whose calls go through a proxy, by the variables of their endpoints.
-const PROXIED: [&str; 4] =
-    ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_EVENTBRIDGE", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SQS"];
+const PROXIED: [&str; 4] = [
+    "AWS_ENDPOINT_URL_DYNAMODB",
+    "AWS_ENDPOINT_URL_EVENTBRIDGE",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL_SQS",
+];
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 static STACK: LazyLock<Stack> = LazyLock::new(|| Stack::deploy().unwrap_or_else(|error| panic!("{error:#}")));
@@ -44,13 +48,17 @@ pub(crate) struct Stack {
 /// Runs a test on the stack, which is deployed for the first of them.
 pub(crate) fn run<Test: Future<Output = ()>>(test: impl FnOnce(&'static Stack) -> Test) {
     let stack = &*STACK;
+    let t = std::time::Instant::now();
     RUNTIME.block_on(test(stack));
+    eprintln!("TIMING {} {:?}", std::thread::current().name().unwrap_or(""), t.elapsed());
 }
 
 impl Stack {
     fn deploy() -> anyhow::Result<Self> {
         let zips = tempfile::tempdir().context("make a folder for zips")?;
+        let t = std::time::Instant::now();
         pack(zips.path())?;
+        eprintln!("TIMING pack {:?}", t.elapsed());
         let emulator = Emulator::start(true)?;
         let faults = Arc::new(Faults::default());
         let stand_in = RUNTIME.block_on(StandIn::start(&[VECTOR_BUCKET]))?;
@@ -60,6 +68,7 @@ impl Stack {
         let api = outputs["HttpApiId"].as_str().context("the stack has an API")?;
         let aws = EmulatedAws::new(emulator.endpoint(), stand_in.endpoint(), &name, VECTOR_BUCKET);
         RUNTIME.block_on(aws.shorten_visibility(VISIBILITY_SECONDS));
+        eprintln!("TIMING deployed {:?}", t.elapsed());
         let api_url = format!("{}/_aws/execute-api/{api}", emulator.endpoint());
         Ok(Self { aws, faults, api_url, _emulator: emulator, _stand_in: stand_in })
     }

@@ -65,7 +65,8 @@ impl Subscriber {
     /// Takes what is there, waiting a second for it.
     pub(crate) async fn receive(&self) {
         let sqs = self.stack.aws.connection.sqs();
-        let receive = sqs.receive_message().queue_url(&self.url).max_number_of_messages(10).wait_time_seconds(1);
+        let receive =
+            sqs.receive_message().queue_url(&self.url).max_number_of_messages(10).wait_time_seconds(1);
         for message in receive.send().await.unwrap().messages() {
             self.received.lock().unwrap().push(message.body().unwrap().to_owned());
             let handle = message.receipt_handle().unwrap();

@@ -5,9 +5,9 @@
 use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt as _;
-use handlers::{BATCH_SIZE, Leftovers, World};
-use millrace_application::ExecuteError;
-use millrace_domain::{ContentHash, DocumentKey, Generation, Status};
+use handlers::{Answer, BATCH_SIZE, Leftovers, World};
+use millrace_application::{ExecuteError, StepPolicy};
+use millrace_domain::{ContentHash, DocumentKey, Generation, QueueName, Status};
 use millrace_test_support::Fault;
 use millrace_test_support::builders::trace;
 
@@ -222,6 +222,51 @@ async fn a_stopped_worker_that_cleans_up_spares_what_a_retry_has_written() {
                     Ok(false) => break,
                     Err(_) => broken.push(format!("{fault:?} at call {number}, retried {calls} calls later")),
                 }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+/// A purge stands still for longer than its lease, another one takes its place, the document is retried and becomes ready;
+/// then the first purge goes on. Whether there is such a call.
+async fn late_purge_at(number: usize, fault: Fault) -> bool {
+    let world = World::new().await;
+    let key = world.upload(&prose("ferry", 9)).await;
+    assert!(world.deliver(QueueName::Ingest, 1).await != Answer::Nothing);
+    assert!(Stop::Cancel.run(&world, &key).await);
+    world.faults.arm(&[(number, fault)]);
+    let Some(standing) = world.until_halt().await else { return false };
+    world.faults.arm(&[]);
+    world.clock.advance_ms(StepPolicy::default().lease_ms + 31_000);
+    world.work_off().await;
+    let retried = world.retry.run(&key, &trace(&*world.ids)).await;
+    world.work_off().await;
+    world.faults.resume();
+    standing.await;
+    world.settle().await;
+    let document = world.document(&key).await;
+    if retried.is_ok() {
+        assert_eq!(document.status, Status::Ready);
+        let (stored, chunks) = (world.stored(&key, None).await, u64::from(document.embedded_chunks));
+        assert_eq!((stored.chunks, stored.vectors), (chunks, chunks), "a ready document has all its entries");
+    }
+    world.check_history(&key).await;
+    true
+}
+
+#[tokio::test]
+async fn a_purge_that_stood_still_past_its_lease_spares_what_a_retry_has_written() {
+    let mut broken = Vec::new();
+    for fault in [Fault::HaltBefore, Fault::HaltAfter] {
+        for number in 0.. {
+            match AssertUnwindSafe(late_purge_at(number, fault)).catch_unwind().await {
+                Ok(true) => {}
+                Ok(false) => {
+                    assert!(number > 5, "only {number} calls were tried");
+                    break;
+                }
+                Err(_) => broken.push(format!("{fault:?} at call {number}")),
             }
         }
     }

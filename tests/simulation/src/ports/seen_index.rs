@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use millrace_domain::{ChunkIndex, CollectionName, DocumentKey, Generation};
+use millrace_domain::{ChunkIndex, CollectionName, DocumentKey, Generation, Version};
 use millrace_ports::{
     Candidate, Embedding, IndexTarget, IndexUsage, IndexedChunk, IndexedDocument, PortError, SearchIndex,
     SearchQuery,
@@ -63,16 +63,17 @@ impl SearchIndex for SeenIndex {
         key: &DocumentKey,
         collection: &CollectionName,
         generation: Option<Generation>,
+        only_at: Option<Version>,
     ) -> Result<IndexUsage, PortError> {
         if generation.is_some() {
             self.witness.touched(key);
-            return self.inner.purge(key, collection, generation).await;
+            return self.inner.purge(key, collection, generation, only_at).await;
         }
         match self.parting.of("search_index.purge", 2) {
-            None => self.inner.purge(key, collection, None).await,
+            None => self.inner.purge(key, collection, None, only_at).await,
             Some((_, error)) => {
                 self.witness.touched(key);
-                self.inner.purge(key, collection, Some(Generation::FIRST)).await?;
+                self.inner.purge(key, collection, Some(Generation::FIRST), only_at).await?;
                 Err(error)
             }
         }

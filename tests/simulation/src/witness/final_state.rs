@@ -74,6 +74,13 @@ impl Witness {
         for (key, story) in &memory.stories.clone() {
             let Some(blobs) = blobs.get(key) else { continue };
             let document = &story.document;
+            let stored = uploads.contains(&(key.clone(), document.upload_id));
+            memory.hold(
+                "G1",
+                "the content of a document is kept",
+                stored || document.status.is_gone(),
+                || format!("{} {}", key.document_id, document.status),
+            );
             let expected = match (document.status, document.plan) {
                 (Status::Ready, Some(plan)) => 2 + u64::from(plan.batches()),
                 (Status::Deleted, _) => 0,

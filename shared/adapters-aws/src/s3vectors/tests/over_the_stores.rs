@@ -223,7 +223,7 @@ async fn writers_of_one_part_do_not_lose_each_others_chunks() {
 async fn vectors_of_a_straggler_are_counted_and_purged() {
     let papers = Papers::new().await;
     let story = papers.ready(json!({}), &["a wing"], &[towards(1)]).await;
-    let purge = || papers.world.index.purge(&story.key, &story.collection, None);
+    let purge = || papers.world.index.purge(&story.key, &story.collection, None, None);
     assert_eq!(purge().await.unwrap(), IndexUsage { chunks: 1, vectors: 1 });
     papers.stray_vector(&story).await;
     assert_eq!(papers.usage(&story).await, IndexUsage { chunks: 0, vectors: 1 });
@@ -245,7 +245,7 @@ async fn what_is_remembered_of_a_purged_generation_expires_unless_it_is_written_
         extents[0].contains_key(TIME_TO_LIVE)
     };
     assert!(!expires().await);
-    papers.world.index.purge(&story.key, &story.collection, None).await.unwrap();
+    papers.world.index.purge(&story.key, &story.collection, None, None).await.unwrap();
     assert!(expires().await);
     papers.world.index.put_words(&document(&story, json!({})), &[chunk(0, "a wing")]).await.unwrap();
     assert!(!expires().await);
