@@ -57,7 +57,7 @@ impl Service {
 /// Leaves the folder of a stopped node as it would be some minutes later: all attempts but one failed, and the last is due.
 async fn pass_over_the_waits(folder: &Folder) {
     let database = Database::open(&DataFolder::database_in(&folder.path())).unwrap();
-    let changes = "UPDATE ledger SET attempt = 4 WHERE step LIKE 'embed/%'; \
+    let changes = "UPDATE ledger SET attempt = 5 WHERE step LIKE 'embed/%'; \
                    UPDATE messages SET visible_at = 0 WHERE queue = 'embed' AND state = 1;";
     database
         .write("pass over the waits", |connection| {

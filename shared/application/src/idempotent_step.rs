@@ -34,9 +34,9 @@ pub struct StepPolicy {
 }
 
 impl Default for StepPolicy {
-    /// Five minutes of lease, five attempts, a day of memory.
+    /// Five minutes of lease, six attempts with the five waits of `backoff_ms` between them, a day of memory.
     fn default() -> Self {
-        Self { lease_ms: 300_000, attempts_max: 5, remember_ms: 86_400_000 }
+        Self { lease_ms: 300_000, attempts_max: 6, remember_ms: 86_400_000 }
     }
 }
 

@@ -19,9 +19,9 @@ use crate::witness::{Found, SeenHit};
 const RESTART_PAUSE_MS_MAX: u64 = 64 * 120_000;
 /// Until the schedule fires after that.
 const SWEEP_EVERY_MS: u64 = 60_000;
-/// A parser that panics whenever it is tried: five attempts and the one that notices, each waiting for the lease of the one
+/// A parser that panics whenever it is tried: six attempts and the one that notices, each waiting for the lease of the one
 /// before (5 minutes) and then for the job to come back (a minute at most).
-const EXHAUSTION_MS: u64 = 6 * (300_000 + 60_000);
+const EXHAUSTION_MS: u64 = 7 * (300_000 + 60_000);
 /// The longest wait before a further attempt, jitter included; purges have no last one.
 const BACKOFF_MS_MAX: u64 = 750_000;
 /// A message of a worker that died comes back after this.

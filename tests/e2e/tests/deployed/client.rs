@@ -107,8 +107,11 @@ impl Tenant {
     /// Uploads a text and gives the document's id.
     pub(crate) async fn upload(&self, text: impl Into<Bytes>) -> String {
         let headers = [("x-filename", "note.txt"), ("content-type", "text/plain")];
-        let accepted = self.send(Method::POST, "/v1/documents", &headers, text).await.expect(202);
-        accepted["document_id"].as_str().unwrap().to_owned()
+        let answer = self.send(Method::POST, "/v1/documents", &headers, text).await;
+        let location = answer.headers.get("location").cloned();
+        let id = answer.expect(202)["document_id"].as_str().unwrap().to_owned();
+        assert_eq!(location.unwrap(), format!("/v1/documents/{id}"));
+        id
     }
 
     /// Uploads as a client does that wants one document whatever goes wrong: the same request with the same key until it

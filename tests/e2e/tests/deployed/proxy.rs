@@ -120,7 +120,8 @@ impl Proxy {
 }
 
 fn die(peer: SocketAddr) -> Result<Response<Full<Bytes>>, Cut> {
-    assert!(kill_owner_of(peer), "the worker at {peer} is on this machine");
+    // There is nobody at the other end if another request of the same worker had the same fate a moment before.
+    kill_owner_of(peer);
     Err(Cut)
 }
 

@@ -48,17 +48,13 @@ pub(crate) struct Stack {
 /// Runs a test on the stack, which is deployed for the first of them.
 pub(crate) fn run<Test: Future<Output = ()>>(test: impl FnOnce(&'static Stack) -> Test) {
     let stack = &*STACK;
-    let t = std::time::Instant::now();
     RUNTIME.block_on(test(stack));
-    eprintln!("TIMING {} {:?}", std::thread::current().name().unwrap_or(""), t.elapsed());
 }
 
 impl Stack {
     fn deploy() -> anyhow::Result<Self> {
         let zips = tempfile::tempdir().context("make a folder for zips")?;
-        let t = std::time::Instant::now();
         pack(zips.path())?;
-        eprintln!("TIMING pack {:?}", t.elapsed());
         let emulator = Emulator::start(true)?;
         let faults = Arc::new(Faults::default());
         let stand_in = RUNTIME.block_on(StandIn::start(&[VECTOR_BUCKET]))?;
@@ -68,7 +64,6 @@ impl Stack {
         let api = outputs["HttpApiId"].as_str().context("the stack has an API")?;
         let aws = EmulatedAws::new(emulator.endpoint(), stand_in.endpoint(), &name, VECTOR_BUCKET);
         RUNTIME.block_on(aws.shorten_visibility(VISIBILITY_SECONDS));
-        eprintln!("TIMING deployed {:?}", t.elapsed());
         let api_url = format!("{}/_aws/execute-api/{api}", emulator.endpoint());
         Ok(Self { aws, faults, api_url, _emulator: emulator, _stand_in: stand_in })
     }

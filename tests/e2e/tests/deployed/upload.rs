@@ -63,7 +63,8 @@ fn only_who_has_a_key_gets_in_and_sees_its_own() {
 fn a_key_made_by_the_operators_script_opens_the_api() {
     run(async |stack| {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/create_key.py");
-        let output = Command::new("python3").args([script, "--print", "--tenant", "operated"]).output().unwrap();
+        let output =
+            Command::new("python3").args([script, "--print", "--tenant", "operated"]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let printed = String::from_utf8(output.stdout).unwrap();
         let (item, secret) = printed.trim().split_once('\n').unwrap();

@@ -1,8 +1,10 @@
 //! Finds the process at the other end of a connection on this machine, and kills it: a worker dies as it does when its machine is
 //! lost, without a chance to say so.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
+use std::process::Command;
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -33,4 +35,16 @@ fn inode_of(address: SocketAddr) -> Option<u64> {
     let table = std::fs::read_to_string("/proc/net/tcp").ok()?;
     let row = table.lines().find(|row| row.split_whitespace().nth(1) == Some(&wanted))?;
     row.split_whitespace().nth(9)?.parse().ok()
+}
+
+#[test]
+fn whoever_holds_the_other_end_of_a_connection_is_killed() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let hold = format!("exec 3<>/dev/tcp/127.0.0.1/{port}; read -u 3");
+    let mut holder = Command::new("bash").args(["-c", &hold]).spawn().unwrap();
+    let (_connection, address) = listener.accept().unwrap();
+    assert!(kill_owner_of(address));
+    assert_eq!(holder.wait().unwrap().signal(), Some(9));
+    assert!(!kill_owner_of(address), "it is dead already");
 }

@@ -3,6 +3,7 @@
 use aws_lambda_events::event::sqs::SqsEvent;
 use handlers::SampleDocument::{Broken, Neighbour, Report};
 use handlers::{World, sample, sample_names};
+use millrace_application::StepPolicy;
 use millrace_domain::{ErrorCode, QueueName, Stage, Status};
 use millrace_test_support::Fault;
 use millrace_test_support::builders::trace;
@@ -152,7 +153,7 @@ async fn redriven() {
     let world = World::new().await;
     let key = world.begin(Report, &prose("ferry", 9)).await;
     world.send(&key, world.document(&key).await.owed_jobs().remove(0)).await;
-    for _ in 0..5 {
+    for _ in 0..StepPolicy::default().attempts_max {
         world.faults.arm_next("blob_store.open", Fault::FailBefore);
         world.deliver(QueueName::Ingest, 1).await;
         world.clock.advance_ms(750_000);

@@ -4,7 +4,7 @@
 use std::num::NonZeroU32;
 
 use handlers::{Answer, Trouble, World};
-use millrace_application::{DeadLetterFilter, DeadLetterScope, RedriveRequest};
+use millrace_application::{DeadLetterFilter, DeadLetterScope, RedriveRequest, StepPolicy};
 use millrace_domain::{DocumentEvent, DocumentKey, QueueName, Status};
 use millrace_function_runtime::to_sqs_event;
 use millrace_ports::{DEAD_LETTER_REASON, OutgoingMessage};
@@ -18,7 +18,7 @@ async fn dead_lettered(world: &World) -> DocumentKey {
     let key = world.upload(&prose("ferry", 9)).await;
     world.deliver(QueueName::Ingest, 1).await;
     world.deliver(QueueName::Embed, 1).await;
-    world.embedder.fail(Trouble::Unavailable, 5);
+    world.embedder.fail(Trouble::Unavailable, StepPolicy::default().attempts_max);
     while world.document(&key).await.status == Status::Processing {
         world.deliver(QueueName::Embed, 1).await;
         world.clock.advance_ms(750_000);
@@ -113,7 +113,7 @@ async fn redriven_twice_it_is_retried_once() {
 async fn an_ingest_job_is_dead_lettered_and_redriven_too() {
     let world = World::new().await;
     let key = world.upload(&prose("ferry", 9)).await;
-    for attempt in 1..=5 {
+    for attempt in 1..=StepPolicy::default().attempts_max {
         assert_eq!(world.document(&key).await.status, Status::Processing, "attempt {attempt}");
         world.faults.arm_next("blob_store.put_many", Fault::FailBefore);
         world.deliver(QueueName::Ingest, 1).await;
@@ -134,7 +134,7 @@ async fn a_last_attempt_whose_failure_is_not_recorded_comes_back() {
     let key = world.upload(&prose("ferry", 3)).await;
     world.deliver(QueueName::Ingest, 1).await;
     world.embedder.fail(Trouble::Unavailable, 9);
-    for _ in 0..4 {
+    for _ in 1..StepPolicy::default().attempts_max {
         world.deliver(QueueName::Embed, 1).await;
         world.clock.advance_ms(750_000);
     }

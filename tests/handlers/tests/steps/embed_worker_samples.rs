@@ -3,6 +3,7 @@
 use aws_lambda_events::event::sqs::SqsEvent;
 use handlers::SampleDocument::{Broken, Report};
 use handlers::{Trouble, World, sample, sample_names};
+use millrace_application::StepPolicy;
 use millrace_domain::{ErrorCode, Generation, QueueName, Stage, Status};
 use millrace_ports::BlobKey;
 use millrace_test_support::builders::trace;
@@ -141,7 +142,7 @@ async fn batch_beyond_plan() {
 async fn redriven() {
     let world = World::new().await;
     let key = world.begin_chunked(Report, &prose("ferry", 9)).await;
-    world.embedder.fail(Trouble::Unavailable, 5);
+    world.embedder.fail(Trouble::Unavailable, StepPolicy::default().attempts_max);
     world.send(&key, world.document(&key).await.owed_jobs().remove(0)).await;
     world.settle().await;
     let failed = world.document(&key).await;

@@ -19,6 +19,7 @@ mod embedding_cache;
 mod idempotency;
 mod lost_leases;
 mod lost_messages;
+mod recorded_attempts;
 mod stopped_in_flight;
 mod uploads_by_url;
 mod waiting;

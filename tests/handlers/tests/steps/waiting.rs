@@ -73,8 +73,8 @@ async fn throttled_far_more_often_than_attempts_are_permitted_it_is_still_done()
 async fn an_unavailable_embedder_is_asked_again_after_growing_pauses() {
     let world = World::new().await;
     let key = waiting(&world).await;
-    world.embedder.fail(Trouble::Unavailable, 5);
-    for (attempt, base_ms) in [(1, 1_000), (2, 5_000), (3, 30_000), (4, 120_000)] {
+    world.embedder.fail(Trouble::Unavailable, 6);
+    for (attempt, base_ms) in [(1, 1_000), (2, 5_000), (3, 30_000), (4, 120_000), (5, 600_000)] {
         assert_eq!(next_attempt(&world, &key).await, attempt);
         let Answer::Response(response) = deliver(&world).await else { panic!("attempt {attempt}") };
         assert_eq!(response["batchItemFailures"].as_array().unwrap().len(), 1, "attempt {attempt}");
@@ -83,12 +83,12 @@ async fn an_unavailable_embedder_is_asked_again_after_growing_pauses() {
         world.clock.advance_ms(base_ms / 2 + 1);
         assert_eq!(world.depth(QueueName::Embed).await.visible, 1, "attempt {attempt} is late");
     }
-    assert_eq!(deliver(&world).await, done(), "the fifth is the last");
+    assert_eq!(deliver(&world).await, done(), "the sixth is the last");
     let failed = world.document(&key).await;
     assert_eq!(failed.status, Status::Failed);
     let failure = failed.failure.unwrap();
     assert_eq!((failure.stage, failure.error_code), (Stage::Embed, ErrorCode::DeadLettered));
-    assert_eq!(failure.attempts, 5);
+    assert_eq!(failure.attempts, 6);
     let dead = world.dead_letters(QueueName::Embed).await;
     assert_eq!(dead.len(), 1);
     let reason = &dead[0].attributes["dead-letter-reason"];

@@ -14,7 +14,7 @@ use super::{Memory, Witness};
 use crate::contents::Nature;
 
 /// Attempts that a step has before its document fails as dead-lettered.
-const ATTEMPTS_MAX: u32 = 5;
+const ATTEMPTS_MAX: u32 = 6;
 
 impl Witness {
     /// An append took effect; `stock` is what was stored at that instant.
