@@ -139,3 +139,26 @@ fn no_function_carries_sqlite_and_one_carries_parsers() {
         assert_eq!(parts.contains("pdf_oxide"), package == "millrace-chunk-worker", "parsers in {package}");
     }
 }
+
+/// With the feature on, every map of the workspace would keep the order in which it was filled, and what is pinned byte for
+/// byte would depend on which crates are built together.
+#[test]
+fn nobody_makes_json_keep_the_order_of_its_keys() {
+    let output = Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--offline",
+            "--workspace",
+            "--edges",
+            "features,normal,dev",
+            "--invert",
+            "serde_json",
+        ])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo runs, since it runs this test");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let tree = String::from_utf8(output.stdout).unwrap();
+    assert!(tree.contains("millrace-domain"), "the tree was not read: {tree}");
+    assert!(!tree.contains("preserve_order"), "a dependency turns on serde_json/preserve_order");
+}

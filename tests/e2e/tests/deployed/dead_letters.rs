@@ -1,6 +1,7 @@
 //! Messages that are given up: what cannot be read, and what failed at every attempt. Their neighbours go on, and what failed is
 //! put back to work through the API.
 
+use millrace_application::StepPolicy;
 use millrace_domain::QueueName;
 use serde_json::json;
 
@@ -48,7 +49,7 @@ fn a_document_that_failed_at_every_attempt_is_redriven_and_becomes_ready() {
         eventually("the first attempt fails", async || stack.faults.fired(&tenant.name) >= 3).await;
         // The waits between attempts grow to minutes; the next one is the last.
         eventually("the document fails", async || {
-            stack.aws.set_attempts(&tenant.name, 4).await;
+            stack.aws.set_attempts(&tenant.name, StepPolicy::default().attempts_max - 1).await;
             tenant.document(&id).await["status"] == "failed"
         })
         .await;
