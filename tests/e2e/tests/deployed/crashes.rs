@@ -14,8 +14,8 @@ use crate::history::assert_ready_once;
 use crate::stack::{Stack, run};
 use crate::subscriber::Subscriber;
 
-/// Requests beyond this number would make the tests slow without anybody noticing.
-const REQUESTS_MAX: usize = 20;
+/// More changes than this would make the tests slow without anybody noticing.
+const WRITES_MAX: usize = 20;
 /// Documents that are on their way at once, so that the workers' processes fit on a small machine.
 const AT_ONCE: usize = 8;
 /// The whole of a test, on a machine that compiles meanwhile.
@@ -30,15 +30,25 @@ fn long() -> String {
     format!("# Ferries\n\n{}", format!("{SHORT} ").repeat(30))
 }
 
-/// What a function asks about an undisturbed document of a new tenant.
-async fn undisturbed(stack: &Stack, tenant: &str, function: &str, text: &str) -> Vec<Call> {
-    let tenant = Tenant::new(stack, tenant).await;
-    stack.faults.watch(&tenant.name);
-    let id = tenant.upload_until_accepted(text).await;
-    assert_ready_once(stack, &tenant, &id, "zqferry").await;
-    let calls = stack.faults.calls_of(function, &tenant.name);
+/// The tenants of the undisturbed documents.
+const CALM_SHORT: &str = "calm-short";
+const CALM_LONG: &str = "calm-long";
+
+/// Sends both documents through a stack on which nothing else happens yet, and keeps what the functions asked.
+pub(crate) async fn watch_undisturbed_documents(stack: &Stack) {
+    for (tenant, text) in [(CALM_SHORT, SHORT.to_owned()), (CALM_LONG, long())] {
+        stack.faults.watch(tenant);
+        let tenant = Tenant::new(stack, tenant).await;
+        let id = tenant.upload_until_accepted(&text).await;
+        assert_ready_once(stack, &tenant, &id, "zqferry").await;
+    }
+}
+
+/// What a function asked about an undisturbed document.
+fn undisturbed(stack: &Stack, tenant: &str, function: &str) -> Vec<Call> {
+    let calls = stack.faults.calls_of(function, tenant);
     let writes = calls.iter().filter(|call| call.is_write()).count();
-    assert!((4..REQUESTS_MAX).contains(&writes), "{function}: {calls:?}");
+    assert!((4..WRITES_MAX).contains(&writes), "{function}: {calls:?}");
     calls
 }
 
@@ -98,7 +108,7 @@ async fn one(stack: &Stack, rule: Rule, text: &str) {
 #[test]
 fn a_chunk_worker_that_dies_at_any_change_loses_nothing_and_repeats_nothing() {
     run(async |stack| {
-        let calls = undisturbed(stack, "calm-chunk", "chunk-worker", &long()).await;
+        let calls = undisturbed(stack, CALM_LONG, "chunk-worker");
         disturb(stack, kills("chunk-worker", "kill-chunk", &calls), &long()).await;
     });
 }
@@ -106,7 +116,7 @@ fn a_chunk_worker_that_dies_at_any_change_loses_nothing_and_repeats_nothing() {
 #[test]
 fn an_embed_worker_that_dies_at_any_change_loses_nothing_and_repeats_nothing() {
     run(async |stack| {
-        let calls = undisturbed(stack, "calm-embed", "embed-worker", SHORT).await;
+        let calls = undisturbed(stack, CALM_SHORT, "embed-worker");
         disturb(stack, kills("embed-worker", "kill-embed", &calls), SHORT).await;
     });
 }
@@ -114,7 +124,7 @@ fn an_embed_worker_that_dies_at_any_change_loses_nothing_and_repeats_nothing() {
 #[test]
 fn an_api_that_dies_at_any_change_accepts_one_document_from_a_client_that_repeats_itself() {
     run(async |stack| {
-        let calls = undisturbed(stack, "calm-api", "api", SHORT).await;
+        let calls = undisturbed(stack, CALM_SHORT, "api");
         disturb(stack, kills("api", "kill-api", &calls), SHORT).await;
     });
 }
@@ -122,9 +132,9 @@ fn an_api_that_dies_at_any_change_accepts_one_document_from_a_client_that_repeat
 #[test]
 fn connections_that_break_at_any_request_lose_nothing_and_repeat_nothing() {
     run(async |stack| {
-        let calls = undisturbed(stack, "calm-cuts", "chunk-worker", SHORT).await;
-        let mut rules = cuts("chunk-worker", "cut-chunk", &calls);
-        rules.extend(cuts("embed-worker", "cut-embed", &stack.faults.calls_of("embed-worker", "calm-cuts")));
+        let of = |function| undisturbed(stack, CALM_SHORT, function);
+        let mut rules = cuts("chunk-worker", "cut-chunk", &of("chunk-worker"));
+        rules.extend(cuts("embed-worker", "cut-embed", &of("embed-worker")));
         disturb(stack, rules, SHORT).await;
     });
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use crate::binaries::{FUNCTIONS, pack};
+use crate::crashes::watch_undisturbed_documents;
 use crate::emulated_aws::EmulatedAws;
 use crate::faults::Faults;
 use crate::proxy::start_proxy;
@@ -65,7 +66,9 @@ impl Stack {
         let aws = EmulatedAws::new(emulator.endpoint(), stand_in.endpoint(), &name, VECTOR_BUCKET);
         RUNTIME.block_on(aws.shorten_visibility(VISIBILITY_SECONDS));
         let api_url = format!("{}/_aws/execute-api/{api}", emulator.endpoint());
-        Ok(Self { aws, faults, api_url, _emulator: emulator, _stand_in: stand_in })
+        let stack = Self { aws, faults, api_url, _emulator: emulator, _stand_in: stand_in };
+        RUNTIME.block_on(watch_undisturbed_documents(&stack));
+        Ok(stack)
     }
 }
 
