@@ -26,6 +26,7 @@ pub mod search_index_suite;
 mod sim_clock;
 pub mod strategies;
 pub mod upload_urls_suite;
+mod word_tokenizer;
 
 pub use builders::Story;
 pub use fault_plan::{Director, Fault, FaultPlan, Fired};
@@ -39,6 +40,7 @@ pub use faulty_read_model::FaultyReadModel;
 pub use faulty_search_index::FaultySearchIndex;
 pub use faulty_upload_urls::FaultyUploadUrls;
 pub use sim_clock::{SIM_START, SeededIds, SimClock, split_mix};
+pub use word_tokenizer::WordTokenizer;
 
 /// Makes a test of each case of a suite. The suites' own macros call it; the crate that uses them needs tokio.
 #[doc(hidden)]

@@ -7,7 +7,6 @@ mod looking;
 mod samples;
 mod tiny_embedder;
 mod tiny_extractor;
-mod word_tokenizer;
 mod world;
 
 pub use driving::{Answer, SqsAnswer};
@@ -15,5 +14,4 @@ pub use looking::{Leftovers, event_type};
 pub use samples::{SAMPLE_TENANT, SampleDocument, sample, sample_names};
 pub use tiny_embedder::{TINY_MODEL, TinyEmbedder, Trouble};
 pub use tiny_extractor::TinyExtractor;
-pub use word_tokenizer::WordTokenizer;
 pub use world::{BATCH_SIZE, Parts, World};

@@ -26,10 +26,10 @@ use millrace_ports::{
 use millrace_sweeper::Purges;
 use millrace_test_support::{
     FaultPlan, FaultyBlobStore, FaultyEmbeddingCache, FaultyEventBus, FaultyEventStore, FaultyJobLedger,
-    FaultyJobQueue, FaultyReadModel, FaultySearchIndex, FaultyUploadUrls, SeededIds, SimClock,
+    FaultyJobQueue, FaultyReadModel, FaultySearchIndex, FaultyUploadUrls, SeededIds, SimClock, WordTokenizer,
 };
 
-use crate::{TinyEmbedder, TinyExtractor, WordTokenizer};
+use crate::{TinyEmbedder, TinyExtractor};
 
 /// Chunks of one embedding batch: few, so that short texts have several.
 pub const BATCH_SIZE: usize = 2;

@@ -29,13 +29,13 @@ use millrace_ports::{
 use millrace_sweeper::Purges;
 use millrace_test_support::{
     FaultPlan, FaultyBlobStore, FaultyEmbeddingCache, FaultyEventBus, FaultyEventStore, FaultyJobLedger,
-    FaultyJobQueue, FaultyReadModel, FaultySearchIndex, FaultyUploadUrls, SeededIds, SimClock,
+    FaultyJobQueue, FaultyReadModel, FaultySearchIndex, FaultyUploadUrls, SeededIds, SimClock, WordTokenizer,
 };
 
 use crate::parting::Parting;
 use crate::ports::{
     Deleted, LossyQueue, PartedBlobStore, PartedCache, QuickEmbedder, QuickExtractor, SeenBus, SeenConsumer,
-    SeenEventStore, SeenIndex, SeenLedger, WaitingCollections, WordTokenizer,
+    SeenEventStore, SeenIndex, SeenLedger, WaitingCollections,
 };
 use crate::scheduler::{Scheduler, WorkerClock};
 use crate::witness::Witness;

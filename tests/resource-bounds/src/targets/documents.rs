@@ -9,7 +9,6 @@ use millrace_extraction::{check_extracted_text, samples};
 use millrace_ports::{ExtractedText, ExtractionError, ExtractionHints, ExtractionLimits};
 use tokio::sync::Mutex;
 
-use super::stand_ins::WordTokenizer;
 use super::words::{FORMATS, Format};
 use super::{Input, Judged, Target, Verdict, panic_text};
 use crate::corpus::{CorpusFile, corpus_files};
@@ -17,6 +16,7 @@ use crate::measured_child::{Ended, MeasuredExtractor};
 use crate::mutation::mutate;
 use crate::package::mutate_package;
 use crate::random::Random;
+use millrace_test_support::WordTokenizer;
 
 /// Longest title in characters that an event carries.
 const TITLE_CHARS_MAX: usize = 300;

@@ -1,28 +1,8 @@
-//! A tokenizer and an embedder without a model: what is tested here is everything around them.
+//! An embedder without a model: what is tested here is everything around them.
 
 use async_trait::async_trait;
-use millrace_ports::{Embedder, EmbedderError, Embedding, EmbeddingModel, EmbeddingPurpose, Tokenizer};
+use millrace_ports::{Embedder, EmbedderError, Embedding, EmbeddingModel, EmbeddingPurpose};
 use millrace_test_support::builders::model;
-
-/// One token for each run without white space.
-#[derive(Debug)]
-pub(super) struct WordTokenizer;
-
-impl Tokenizer for WordTokenizer {
-    fn token_ends(&self, text: &str, ends: &mut Vec<usize>) {
-        ends.clear();
-        let mut within = false;
-        for (at, character) in text.char_indices() {
-            if character.is_whitespace() && within {
-                ends.push(at);
-            }
-            within = !character.is_whitespace();
-        }
-        if within {
-            ends.push(text.len());
-        }
-    }
-}
 
 /// The same vector for everything.
 #[derive(Debug)]

@@ -12,7 +12,6 @@ mod seen_event_store;
 mod seen_index;
 mod seen_ledger;
 mod waiting_collections;
-mod word_tokenizer;
 
 pub(crate) use lossy_queue::{LossyQueue, visibility_ms};
 pub(crate) use parted_blob_store::PartedBlobStore;
@@ -25,4 +24,3 @@ pub(crate) use seen_event_store::SeenEventStore;
 pub(crate) use seen_index::SeenIndex;
 pub(crate) use seen_ledger::SeenLedger;
 pub(crate) use waiting_collections::WaitingCollections;
-pub(crate) use word_tokenizer::WordTokenizer;
