@@ -1,6 +1,8 @@
 //! The HTTP client of the benchmark: uploads, status, search. It follows no redirects and retries nothing, so that
 //! what it measures is one request each.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -14,6 +16,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
+/// A document that was waited for so many intervals is looked at less often: the time is then known to one part in so many,
+/// and the server is not kept busy with the question.
+const POLLS_EVEN: u32 = 100;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Talks to one server over kept-alive connections; clones share them.
@@ -21,6 +26,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 pub(crate) struct Client {
     http: HyperClient<HttpConnector, Full<Bytes>>,
     authority: String,
+    sent: Arc<AtomicU32>,
 }
 
 /// What is uploaded.
@@ -110,7 +116,12 @@ impl Client {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let http = HyperClient::builder(TokioExecutor::new()).build(connector);
-        Self { http, authority }
+        Self { http, authority, sent: Arc::default() }
+    }
+
+    /// Requests that this client and its clones have sent.
+    pub(crate) fn requests_sent(&self) -> u32 {
+        self.sent.load(Ordering::Relaxed)
     }
 
     pub(crate) async fn is_healthy(&self) -> bool {
@@ -146,7 +157,7 @@ impl Client {
         timeout: Duration,
         reached: impl Fn(&DocumentStatus) -> bool,
     ) -> Result<DocumentStatus> {
-        let deadline = Instant::now() + timeout;
+        let begun = Instant::now();
         loop {
             let status = self.status(document_id).await?;
             if reached(&status) {
@@ -155,10 +166,11 @@ impl Client {
             if status.is_lost() {
                 bail!("document {document_id} is {}: {:?}", status.status, status.error);
             }
-            if Instant::now() > deadline {
+            let waited = begun.elapsed();
+            if waited > timeout {
                 bail!("document {document_id} is still {} after {} s", status.status, timeout.as_secs());
             }
-            tokio::time::sleep(POLL_INTERVAL).await;
+            tokio::time::sleep(POLL_INTERVAL.max(waited / POLLS_EVEN)).await;
         }
     }
 
@@ -169,6 +181,7 @@ impl Client {
         headers: &[(&str, &str)],
         body: Bytes,
     ) -> Result<(StatusCode, Bytes)> {
+        self.sent.fetch_add(1, Ordering::Relaxed);
         let mut request = Request::builder().method(method).uri(format!("http://{}{path}", self.authority));
         for (name, value) in headers {
             request = request.header(*name, *value);

@@ -11,11 +11,11 @@ use millrace_adapters_local::{
     DataFolder, Database, Publications, SqliteEventStore, SqliteSearchIndex, SqliteSettings,
 };
 use millrace_domain::{
-    ChunkIndex, CollectionName, DocumentKey, Generation, ModelId, TenantId, Timestamp, Version,
+    ChunkIndex, Collection, CollectionName, DocumentKey, Generation, ModelId, TenantId, Timestamp, Version,
 };
 use millrace_ports::{
-    Candidate, Collection, CollectionStore as _, Embedding, IndexTarget, IndexUsage, IndexedChunk,
-    IndexedDocument, PortError, SearchIndex, SearchQuery,
+    Candidate, CollectionStore as _, Embedding, IndexTarget, IndexUsage, IndexedChunk, IndexedDocument,
+    PortError, SearchIndex, SearchQuery,
 };
 
 /// The built-in model. Should it change, the server refuses to search and says so.
@@ -40,13 +40,9 @@ pub(crate) async fn fill(folder: &Path, collection: &str, chunks: u32) -> Result
         dimensions: usize::from(DIMENSIONS),
         seed: SEED,
     };
-    let used = Collection {
-        tenant_id: corpus.tenant_id.clone(),
-        name: corpus.collection.clone(),
-        model: ModelId::new(MODEL).context("name the model")?,
-        dimensions: DIMENSIONS,
-        created_at: Timestamp::from_millis(0),
-    };
+    let model = (ModelId::new(MODEL).context("name the model")?, DIMENSIONS);
+    let (tenant_id, name) = (corpus.tenant_id.clone(), corpus.collection.clone());
+    let used = Collection::new(tenant_id, name, model, Timestamp::from_millis(0));
     SqliteSettings::new(database).create_if_absent(used).await?;
     let overheard = Overheard { index, texts: Mutex::default() };
     synthetic::fill(&overheard, &events, &corpus).await?;

@@ -23,6 +23,7 @@ const INVOCATION_TIME: Duration = Duration::from_secs(300);
 /// Lambda's own bound.
 const ANSWER_BYTES_MAX: usize = 6 << 20;
 const NEXT: &str = "/2018-06-01/runtime/invocation/next";
+const ANSWER: &str = "/response";
 const FUNCTION_ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:bench";
 
 /// What a function asked of the Runtime API.
@@ -115,10 +116,16 @@ async fn answer(
         return Ok(given.await.map_or_else(|_| of_status(StatusCode::GONE), invocation));
     }
     let body = Limited::new(request.into_body(), ANSWER_BYTES_MAX).collect().await;
-    let body = body.map(|body| body.to_bytes()).unwrap_or_default();
-    let call = if path.ends_with("/response") { Call::Answer { at, body } } else { Call::Failure { body } };
+    let (call, status) = match body.map(|body| body.to_bytes()) {
+        Ok(body) if path.ends_with(ANSWER) => (Call::Answer { at, body }, StatusCode::ACCEPTED),
+        Ok(body) => (Call::Failure { body }, StatusCode::ACCEPTED),
+        Err(error) => {
+            let body = format!("its answer could not be read: {error}").into();
+            (Call::Failure { body }, StatusCode::PAYLOAD_TOO_LARGE)
+        }
+    };
     let _ = calls.send(call);
-    Ok(of_status(StatusCode::ACCEPTED))
+    Ok(of_status(status))
 }
 
 fn invocation(event: Bytes) -> Response<Full<Bytes>> {
@@ -138,4 +145,111 @@ fn of_status(status: StatusCode) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::default());
     *response.status_mut() = status;
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper_util::client::legacy::Client;
+    use hyper_util::client::legacy::connect::HttpConnector;
+    use hyper_util::rt::TokioExecutor;
+
+    use super::*;
+
+    /// A function's side of the calls.
+    #[derive(Clone)]
+    struct Function {
+        http: Client<HttpConnector, Full<Bytes>>,
+        address: String,
+    }
+
+    impl Function {
+        fn of(api: &RuntimeApi) -> Self {
+            let http = Client::builder(TokioExecutor::new()).build_http();
+            Self { http, address: api.address() }
+        }
+
+        async fn poll(self) -> Response<Bytes> {
+            self.send(Request::get(format!("http://{}{NEXT}", self.address)), Bytes::new()).await
+        }
+
+        async fn post(&self, path: &str, body: impl Into<Bytes>) -> StatusCode {
+            let request = Request::post(format!("http://{}/2018-06-01/runtime/{path}", self.address));
+            self.send(request, body.into()).await.status()
+        }
+
+        async fn send(&self, request: http::request::Builder, body: Bytes) -> Response<Bytes> {
+            let answer = self.http.request(request.body(Full::new(body)).unwrap()).await.unwrap();
+            let (head, body) = answer.into_parts();
+            Response::from_parts(head, body.collect().await.unwrap().to_bytes())
+        }
+    }
+
+    async fn next_poll(api: &mut RuntimeApi) -> WaitingPoll {
+        match api.call().await.unwrap() {
+            Call::Poll(poll) => poll,
+            other => panic!("no poll but {other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_poll_waits_for_its_event_and_gets_it_as_lambda_gives_it() {
+        let mut api = RuntimeApi::start().await.unwrap();
+        let before = Instant::now();
+        let polling = tokio::spawn(Function::of(&api).poll());
+        let poll = next_poll(&mut api).await;
+        assert!(poll.at >= before && !polling.is_finished(), "it was answered before there was an event");
+        let given = poll.give(Bytes::from_static(b"{\"event\":1}"));
+        let answer = polling.await.unwrap();
+        assert!(given >= before && given <= Instant::now());
+        assert_eq!((answer.status(), &answer.body()[..]), (StatusCode::OK, &b"{\"event\":1}"[..]));
+        let header = |name: &str| answer.headers()[name].to_str().unwrap();
+        let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+        let deadline_ms: u128 = header("lambda-runtime-deadline-ms").parse().unwrap();
+        assert!((now_ms..=now_ms + INVOCATION_TIME.as_millis()).contains(&deadline_ms), "{deadline_ms}");
+        assert_eq!(header("lambda-runtime-invoked-function-arn"), FUNCTION_ARN);
+        assert_eq!(header("lambda-runtime-aws-request-id").len(), 36);
+    }
+
+    #[tokio::test]
+    async fn answers_and_failures_are_told_apart() {
+        let mut api = RuntimeApi::start().await.unwrap();
+        let function = Function::of(&api);
+        let sent = [
+            ("invocation/8476a536-e9f4-11e8-9739-2dfe598c3fcd/response", "done", true),
+            ("invocation/8476a536-e9f4-11e8-9739-2dfe598c3fcd/error", "failed", false),
+            ("init/error", "did not start", false),
+        ];
+        for (path, said, answered) in sent {
+            assert_eq!(function.post(path, said).await, StatusCode::ACCEPTED);
+            match api.call().await.unwrap() {
+                Call::Answer { body, .. } => {
+                    assert_eq!((&body[..], true), (said.as_bytes(), answered), "{path}")
+                }
+                Call::Failure { body } => {
+                    assert_eq!((&body[..], false), (said.as_bytes(), answered), "{path}")
+                }
+                other => panic!("{path}: {other:?}"),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_beyond_lambda_s_bound_is_a_failure() {
+        let mut api = RuntimeApi::start().await.unwrap();
+        let function = Function::of(&api);
+        let path = "invocation/8476a536-e9f4-11e8-9739-2dfe598c3fcd/response";
+        assert_eq!(function.post(path, vec![b' '; ANSWER_BYTES_MAX]).await, StatusCode::ACCEPTED);
+        assert!(matches!(api.call().await, Ok(Call::Answer { body, .. }) if body.len() == ANSWER_BYTES_MAX));
+        let answered = function.post(path, vec![b' '; ANSWER_BYTES_MAX + 1]).await;
+        assert_eq!(answered, StatusCode::PAYLOAD_TOO_LARGE);
+        assert!(matches!(api.call().await, Ok(Call::Failure { .. })));
+    }
+
+    #[tokio::test]
+    async fn a_poll_that_nobody_answers_any_more_ends() {
+        let mut api = RuntimeApi::start().await.unwrap();
+        let polling = tokio::spawn(Function::of(&api).poll());
+        drop(next_poll(&mut api).await);
+        assert_eq!(polling.await.unwrap().status(), StatusCode::GONE);
+    }
 }
