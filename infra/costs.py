@@ -126,7 +126,8 @@ def document(shape, chunks, size, embedder):
     views = events * VIEW_KB + 4 * 2 + 2 * events
     words = parts * part_kb + 2
     cache = chunks
-    reads = 2 + 3 * (1 + batches) + events + batches * (1 + part_kb / 4) + chunks * 0.5
+    # The collection's record before a step and before its append, too.
+    reads = 2 + 5 * (1 + batches) + events + batches * (1 + part_kb / 4) + chunks * 0.5
     puts = 1 + 1 + batches
     gets = 1 + 1 + batches
     queue = message(1 + 1 + batches) + events * message()
@@ -151,6 +152,36 @@ def document(shape, chunks, size, embedder):
     }
 
 
+def reembedded(shape, chunks, embedder):
+    """Dollars for one document more in a collection that moves to another model: the new space is filled, then compared three
+    times (verified, looked through once more, dropped), then the old one is emptied."""
+    batches = math.ceil(chunks / shape.batch_chunks)
+    parts = math.ceil(chunks / PART_CHUNKS)
+    part_kb = kb(min(chunks, PART_CHUNKS) * CHUNK_TEXT_BYTES / COMPRESSION)
+    vector_bytes = (1_024 if embedder == "bedrock" else 384) * 4 + CHUNK_TEXT_BYTES + 200
+    put_bytes = max(128 * 1_024, vector_bytes * min(chunks, shape.batch_chunks))
+    once = document(shape, chunks, 0, embedder)
+    # Sweeper: at each look the history, the extents and counts of both spaces.
+    looks = 4
+    look = 2 + 2 * (1 + parts * part_kb / 4)
+    sweeper = shape.seconds("Sweeper", looks * 6 * TRIP / 8, 0)
+    # A claim for what is sent and one for each batch; a batch loads, reads the record three times, looks again.
+    claims = 2 + 2 * batches
+    reads = looks * look + batches * (8 + part_kb / 4) + chunks * 0.5
+    words = parts * part_kb + 2 + 2 * parts
+    return {
+        "Lambda: embed-worker, sweeper": once["Lambda: embed-worker"] + sweeper,
+        "Bedrock": once["Bedrock"],
+        "DynamoDB: claims and words": (claims + words) * WRITE_UNIT,
+        "DynamoDB: vector cache": once["DynamoDB: vector cache"],
+        "DynamoDB: reads": reads * READ_UNIT,
+        "S3": batches * S3_GET,
+        "S3 Vectors: writes": batches * put_bytes / GB * VECTOR_PUT_GB,
+        "SQS": message(batches),
+        "Logs": batches * LOG_BYTES_STEP / GB * LOG_GB,
+    }
+
+
 def stored(chunks, size):
     """Dollars a month for keeping one document."""
     text = chunks * CHUNK_TEXT_BYTES
@@ -167,8 +198,9 @@ def idle(shape):
     """Dollars a month without a single document."""
     minutes = 60 * 24 * 30
     polls = 5 * 3 * minutes  # five pollers a queue, each waiting twenty seconds
-    # A sweep: 16 parts of the index, up to 20 pages of the bucket, a place read and kept, a MB of the ledger.
-    sweep = shape.seconds("Sweeper", 0.5) + 16 * READ_UNIT + 20 * S3_PUT + S3_PUT + S3_GET + 128 * READ_UNIT
+    # A sweep: 16 parts of the index, re-embeddings under way, up to 20 pages of the bucket, a place read and kept, a MB of
+    # the ledger.
+    sweep = shape.seconds("Sweeper", 0.5) + 17 * READ_UNIT + 20 * S3_PUT + S3_PUT + S3_GET + 128 * READ_UNIT
     return {
         "SQS: long polling of five queues": 5 * polls * SQS_REQUEST,
         "Sweeper, once 20,000 objects are kept": minutes * sweep,
@@ -195,6 +227,13 @@ def main():
         "1,000 chunks, Bedrock": document(shape, *large, "bedrock"),
     }
     table("dollars for a million documents", ingested, MILLION)
+    moved = {
+        "20 chunks, built-in": reembedded(shape, small[0], "built-in"),
+        "20 chunks, Bedrock": reembedded(shape, small[0], "bedrock"),
+        "1,000 chunks, built-in": reembedded(shape, large[0], "built-in"),
+        "1,000 chunks, Bedrock": reembedded(shape, large[0], "bedrock"),
+    }
+    table("dollars for re-embedding a million documents", moved, MILLION)
     table("dollars a month for keeping a million", {"20 chunks": stored(*small), "1,000 chunks": stored(*large)}, MILLION)
     table("dollars a month at rest", {"the stack": idle(shape)})
 

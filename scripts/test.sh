@@ -5,11 +5,16 @@ cd "$(dirname "$0")/.."
 
 scripts/test-tools.sh || exit 1
 
+# What tests/e2e deploys. Built here it is not built in the middle of the tests, by a cargo that waits for nobody's lock.
+profile=()
+for argument in "$@"; do [ "$argument" = --release ] && profile=(--release); done
+scripts/build-functions.sh "${profile[@]}" || exit 1
+
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
 # --no-fail-fast: one red test does not hide another. Documentation examples are run apart, as cargo wants it.
-cargo test --workspace --lib --bins --tests --locked --no-fail-fast "$@" 2>&1 | tee "$log"
+cargo test --workspace --lib --bins --tests --examples --locked --no-fail-fast "$@" 2>&1 | tee "$log"
 status=${PIPESTATUS[0]}
 cargo test --workspace --doc --locked --no-fail-fast 2>&1 | tee -a "$log"
 doc_status=${PIPESTATUS[0]}

@@ -78,11 +78,13 @@ pub(crate) enum Command {
     Timeline(TimelineArguments),
     /// Download a document as it was uploaded, or its text in chunks.
     Content(ContentArguments),
+    /// List collections and their models; move one to another model.
+    Collections(CollectionsArguments),
     /// Count documents, chunks and bytes by collection.
     Stats,
     /// Show how many messages each queue has, and how old they are.
     Queues,
-    /// List messages that were given up, by why; with `redrive`, put them back to work.
+    /// List messages that were given up, by why; put them back to work, or keep and discard them.
     DeadLetters(DeadLettersArguments),
 }
 
@@ -112,6 +114,46 @@ pub(crate) struct UploadArguments {
     /// Give up waiting after this long: `90`, `90s`, `15m`, `2h`.
     #[arg(long, value_parser = duration, value_name = "TIME")]
     pub(crate) timeout: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CollectionsArguments {
+    #[command(subcommand)]
+    pub(crate) action: Option<CollectionsAction>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CollectionsAction {
+    /// Show a collection and the steps of its move to another model, or of the last one.
+    Show {
+        /// Which collection.
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Embed a collection under another model. Searches use the old one until all of it is there under the new.
+    Reembed(ReembedArguments),
+    /// Stop that, as long as searches use the old model; what was made is removed.
+    Abort {
+        /// Which collection.
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Return when everything is taken back.
+        #[arg(long)]
+        wait: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReembedArguments {
+    /// Which collection.
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// The model, as the server names it; without it, the one that new collections get.
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: Option<String>,
+    /// Show the progress and return when it has ended.
+    #[arg(long)]
+    pub(crate) wait: bool,
 }
 
 #[derive(Debug, Args)]
@@ -252,18 +294,28 @@ pub(crate) struct ContentArguments {
 }
 
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct DeadLettersArguments {
     #[command(subcommand)]
     pub(crate) action: Option<DeadLettersAction>,
     #[command(flatten)]
     pub(crate) list: DeadLetterListArguments,
+    /// Look into the data folder of a node that is not running, instead of asking a server: at the letters of all tenants,
+    /// and at those that nobody can read.
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Only letters that cannot be read, and so belong to no tenant. Needs `--data-dir`.
+    #[arg(long, global = true)]
+    pub(crate) unreadable: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeadLettersAction {
     /// Put dead letters back to work: a document that failed with one is tried again and goes on from what is there.
     Redrive(RedriveArguments),
+    /// Print dead letters whole, with what they say, one JSON object a line. Needs `--data-dir`.
+    Export(ExportArguments),
+    /// Remove dead letters for good. Needs `--data-dir`; `export` them first.
+    Discard(DiscardArguments),
 }
 
 #[derive(Debug, Args)]
@@ -279,7 +331,7 @@ pub(crate) struct DeadLetterListArguments {
 }
 
 /// Which dead letters; all that is given must agree.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Default, PartialEq, Eq, Args)]
 pub(crate) struct DeadLetterFilterArguments {
     /// Only those with this error code.
     #[arg(long, value_name = "CODE")]
@@ -313,6 +365,32 @@ pub(crate) struct RedriveArguments {
     /// Deliver at most so many messages of each queue in a second.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=500), value_name = "N")]
     pub(crate) rate: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArguments {
+    /// Only these messages, as the list names them.
+    #[arg(value_name = "MESSAGE_ID")]
+    pub(crate) messages: Vec<String>,
+    #[command(flatten)]
+    pub(crate) filter: DeadLetterFilterArguments,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("discarded").required(true).multiple(true)
+    .args(["messages", "error_code", "reason", "document", "queue", "all"]))]
+pub(crate) struct DiscardArguments {
+    /// These messages, as the list names them.
+    #[arg(value_name = "MESSAGE_ID", conflicts_with_all = ["error_code", "reason", "document", "queue", "all"])]
+    pub(crate) messages: Vec<String>,
+    #[command(flatten)]
+    pub(crate) filter: DeadLetterFilterArguments,
+    /// All there are; with `--unreadable`, all that cannot be read.
+    #[arg(long, conflicts_with_all = ["error_code", "reason", "document", "queue"])]
+    pub(crate) all: bool,
+    /// Only say how many it would be.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 impl From<DeadLetterFilterArguments> for DeadLetterFilter {

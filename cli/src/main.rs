@@ -47,6 +47,9 @@ async fn dispatch(arguments: Arguments, console: &Console) -> anyhow::Result<Exi
         // The server ends by itself on a signal, after it has put its work down.
         Command::Serve(serve) => serve::run(serve).await.map(|()| ExitCode::Done),
         Command::Keys(keys) => commands::keys::run(keys, console).await.map(|()| ExitCode::Done),
+        Command::DeadLetters(letters) if letters.data_dir.is_some() => {
+            commands::dead_letters::run_in_folder(letters, console).await
+        }
         command => {
             tokio::select! {
                 outcome = run_client(arguments.client, command, console) => outcome,
@@ -69,6 +72,7 @@ async fn run_client(options: ClientOptions, command: Command, console: &Console)
         Command::Retry(retry) => commands::retry::run(&session, retry).await,
         Command::Timeline(timeline) => commands::timeline::run(&session, timeline).await,
         Command::Content(content) => commands::content::run(&session, content).await,
+        Command::Collections(collections) => commands::collections::run(&session, collections).await,
         Command::Stats => commands::stats::run(&session).await,
         Command::Queues => commands::queues::run(&session).await,
         Command::DeadLetters(letters) => commands::dead_letters::run(&session, letters).await,

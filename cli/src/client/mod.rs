@@ -2,6 +2,7 @@
 
 mod api;
 mod body;
+mod collections;
 mod document;
 mod error;
 mod follow;
@@ -16,6 +17,7 @@ pub(crate) use api::{
     UploadRequest,
 };
 pub(crate) use body::{FileContent, Progress};
+pub(crate) use collections::{Collection, Reembedding};
 pub(crate) use document::{DocumentPage, DocumentState, Event, Fetched, Hit, Receipt, SagaStep, Stats};
 pub(crate) use error::{ClientError, Problem};
 pub(crate) use follow::{Deadline, Following, Settled};

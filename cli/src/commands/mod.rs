@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub(crate) mod cancel;
+pub(crate) mod collections;
 pub(crate) mod content;
 pub(crate) mod dead_letters;
 pub(crate) mod delete;

@@ -42,4 +42,14 @@ pub(crate) struct ServeArguments {
     /// The length of that model's vectors.
     #[arg(long, value_name = "N", requires = "embedder_url")]
     pub(crate) embedder_dimensions: Option<u16>,
+    /// A further OpenAI-compatible endpoint, to move collections to its model, or to keep one that has it; the key is read
+    /// from MILLRACE_FURTHER_EMBEDDER_API_KEY. The built-in model is always there.
+    #[arg(long, value_name = "URL", requires_all = ["further_embedder_model", "further_embedder_dimensions"])]
+    pub(crate) further_embedder_url: Option<String>,
+    /// The model to name to the further endpoint.
+    #[arg(long, value_name = "MODEL", requires = "further_embedder_url")]
+    pub(crate) further_embedder_model: Option<String>,
+    /// The length of the further model's vectors.
+    #[arg(long, value_name = "N", requires = "further_embedder_url")]
+    pub(crate) further_embedder_dimensions: Option<u16>,
 }

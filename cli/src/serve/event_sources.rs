@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use aws_lambda_events::event::dynamodb::Event as StreamEvent;
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use millrace_adapters_local::JournalStream;
-use millrace_application::{PublishEvents, Sweep, SweepPolicy};
+use millrace_application::{AdvanceReembeddings, PublishEvents, Sweep, SweepPolicy};
 use millrace_domain::QueueName;
 use millrace_function_runtime::to_stream_record;
 use millrace_ports::PortError;
@@ -31,6 +31,8 @@ const UPLOADS_BATCH: usize = 10;
 const EMBED_AHEAD: usize = 2;
 /// How often the schedule fires.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// How often moves of collections to another model are looked after, which costs one small read while there are none.
+const REEMBED_EVERY: Duration = Duration::from_secs(1);
 /// Pause after a failure of the stream.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -72,6 +74,8 @@ pub(crate) fn start(node: &Node) -> anyhow::Result<Workers> {
     let relay = relay(node.journal.clone(), node.publish.clone());
     tasks.spawn_on(until(stop.clone(), relay), runtime.handle());
     tasks.spawn_on(until(stop.clone(), sweep(node.sweep.clone())), runtime.handle());
+    let moves = move_collections(node.sweep.reembeddings.clone());
+    tasks.spawn_on(until(stop.clone(), moves), runtime.handle());
     Ok(Workers { runtime, tasks, stop })
 }
 
@@ -171,6 +175,18 @@ async fn sweep(sweep: Sweep) {
     loop {
         schedule.tick().await;
         fire(&sweep).await;
+    }
+}
+
+/// The sweep moves re-embeddings on, too, as it does on AWS; but nobody wants to wait a minute between their steps.
+async fn move_collections(reembeddings: AdvanceReembeddings) {
+    let mut schedule = tokio::time::interval(REEMBED_EVERY);
+    schedule.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        schedule.tick().await;
+        if let Err(error) = reembeddings.run().await {
+            tracing::warn!(%error, "re-embeddings not moved on, the next second goes on");
+        }
     }
 }
 

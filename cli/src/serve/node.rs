@@ -17,25 +17,26 @@ use millrace_adapters_local::{
 use millrace_adapters_system::{SystemClock, SystemIdGenerator};
 use millrace_api::{AlwaysTenant, ApiContext, ApiKeyAuthenticator, ApiPorts, ApiSettings, Authenticator};
 use millrace_application::{
-    AcceptContent, CachedVectors, CompleteUpload, Documents, EmbedChunks, FailIngestion, IngestDocument,
-    Jobs, Leftovers, ProjectDocuments, PublishEvents, PurgeDocument, PurgeGeneration, SUBSCRIPTIONS,
-    StepPolicy, Steps, Sweep, SweepPolicy, UploadHistory, queue_policy,
+    Chunking, CompleteUpload, Embedders, IndexSpaces, IngestDocument, ProjectDocuments, PublishEvents,
+    ReembedPolicy, SUBSCRIPTIONS, StepPolicy, Sweep, Workbench, WorkbenchPorts, queue_policy,
 };
 use millrace_chunking::{ChunkingPolicy, TokenCounting};
 use millrace_domain::{ByteSize, QueueName, TenantId};
+use millrace_embed_worker::Embeds;
 use millrace_extraction::ProcessTextExtractor;
-use millrace_ports::{
-    Clock, Embedder, ErrorKind, ExtractionLimits, IdGenerator, JobConsumer, JobQueue, PortError,
-};
+use millrace_ports::{Clock, ErrorKind, ExtractionLimits, IdGenerator, JobConsumer, JobQueue, PortError};
 use millrace_sweeper::Purges;
 
 use super::ServeArguments;
-use super::embedder::{EmbedderChoice, choose_embedder};
+use super::embedder::{EmbedderChoice, choose_embedders};
 
 /// Chunks of one embedding batch: large enough to fill every thread, small enough to show progress.
 const BATCH_SIZE: usize = 64;
 /// Vectors kept for texts that come again: about 400 bytes each.
 const CACHED_VECTORS_MAX: u64 = 1_000_000;
+
+/// How long a re-embedding lets lists catch up, in milliseconds. One machine's lists are a moment behind its histories.
+const REEMBED_SETTLE_MS: u64 = 5_000;
 
 /// Threads that wait for the disk: their syncs share the file system's commits.
 const DISK_THREADS: usize = 8;
@@ -79,7 +80,7 @@ pub(crate) struct Node {
     pub(crate) consumer: Arc<dyn JobConsumer>,
     pub(crate) journal: Arc<JournalStream>,
     pub(crate) ingest: IngestDocument,
-    pub(crate) embed: EmbedChunks,
+    pub(crate) embed: Embeds,
     pub(crate) purges: Purges,
     pub(crate) complete: CompleteUpload,
     pub(crate) project: ProjectDocuments,
@@ -146,6 +147,23 @@ impl Adapters {
             ids: Arc::new(SystemIdGenerator),
         })
     }
+
+    fn workbench(&self) -> Workbench {
+        Workbench::new(WorkbenchPorts {
+            events: self.store.clone(),
+            ledger: self.ledger.clone(),
+            queue: self.queue.clone(),
+            blobs: self.blobs.clone(),
+            clock: self.clock.clone(),
+            ids: self.ids.clone(),
+        })
+    }
+}
+
+impl Adapters {
+    fn index_spaces(&self) -> IndexSpaces {
+        IndexSpaces::new(self.index.clone(), self.settings.clone())
+    }
 }
 
 /// URLs for uploads, signed with a secret that the data folder keeps from its first use on.
@@ -166,101 +184,39 @@ impl Node {
     pub(crate) async fn open(settings: NodeSettings) -> anyhow::Result<Self> {
         let folder = DataFolder::open(&settings.data_dir).map_err(advised)?;
         let adapters = Adapters::open(&folder).await?;
-        let (embedder, tokenizer) = choose_embedder(&settings.embedder, settings.embedding_threads)?;
-        let documents = Documents::new(adapters.store.clone(), adapters.clock.clone(), adapters.ids.clone());
-        let jobs = Jobs::new(adapters.queue.clone());
-        let steps = Steps::new(
-            adapters.ledger.clone(),
-            adapters.clock.clone(),
-            adapters.ids.clone(),
-            StepPolicy::default(),
-        );
-        let complete = complete(&adapters, &documents, &jobs, &*embedder, settings.upload_bytes_max);
-        let fail = FailIngestion::new(documents.clone(), jobs.clone());
-        let leftovers = Leftovers {
-            documents: documents.clone(),
-            steps: steps.clone(),
-            blobs: adapters.blobs.clone(),
-            index: adapters.index.clone(),
-        };
-        let ingest = IngestDocument {
-            documents: documents.clone(),
-            jobs: jobs.clone(),
-            steps: steps.clone(),
-            fail: fail.clone(),
-            blobs: adapters.blobs.clone(),
+        let (embedders, tokenizer) = choose_embedders(&settings.embedder, settings.embedding_threads)?;
+        let bench = adapters.workbench();
+        let (index, cache) = (adapters.index_spaces(), &adapters.cache);
+        let upload_bytes_max = ByteSize::new(settings.upload_bytes_max);
+        let accept = bench.accept(adapters.settings.clone(), embedders.models(), upload_bytes_max);
+        let complete = bench.complete_upload(accept, adapters.urls.clone());
+        let policy = ReembedPolicy { settle_ms: REEMBED_SETTLE_MS, ..ReembedPolicy::default() };
+        let reembeddings = bench.advance_reembeddings(index.clone(), adapters.views.clone(), policy);
+        let chunking = Chunking {
             extractor: Arc::new(extractor(&settings)),
             tokenizer,
-            index: adapters.index.clone(),
-            leftovers: leftovers.clone(),
-            ids: adapters.ids.clone(),
             // WordPiece never joins what white space separates.
             policy: ChunkingPolicy::default().with_counting(TokenCounting::AddsUpAtWhiteSpace),
             batch_size: BATCH_SIZE,
         };
         Ok(Self {
-            router: router(&settings, &adapters, embedder.clone()),
+            router: router(&settings, &adapters, embedders.clone()),
             asks_for_keys: settings.asks_for_keys,
             workers: settings.workers,
             embedding_threads: settings.embedding_threads,
             queue: adapters.queue.clone(),
             consumer: adapters.queue.clone(),
             journal: adapters.journal.clone(),
-            ingest,
-            purges: purges(&adapters, &documents, &steps),
-            complete: complete.clone(),
-            embed: EmbedChunks {
-                documents: documents.clone(),
-                jobs: jobs.clone(),
-                steps,
-                fail,
-                blobs: adapters.blobs.clone(),
-                embedder,
-                cache: adapters.cache.clone(),
-                index: adapters.index.clone(),
-                leftovers,
-                ids: adapters.ids.clone(),
-            },
-            project: ProjectDocuments::new(documents.clone(), adapters.views.clone()),
+            ingest: bench.ingest_document(index.clone(), chunking),
+            embed: Embeds::new(&bench, index.clone(), embedders, cache.clone()),
+            purges: Purges::new(&bench, index.clone(), cache.clone()),
+            sweep: bench.sweep(complete.clone(), reembeddings),
+            complete,
+            project: ProjectDocuments::new(bench.documents, adapters.views.clone()),
             publish: PublishEvents::new(adapters.bus.clone()),
-            sweep: Sweep {
-                documents,
-                store: adapters.store.clone(),
-                jobs,
-                ledger: adapters.ledger.clone(),
-                blobs: adapters.blobs.clone(),
-                complete,
-                ids: adapters.ids.clone(),
-                policy: SweepPolicy::default(),
-            },
             _folder: folder,
         })
     }
-}
-
-fn complete(
-    adapters: &Adapters,
-    documents: &Documents,
-    jobs: &Jobs,
-    embedder: &dyn Embedder,
-    upload_bytes_max: u64,
-) -> CompleteUpload {
-    let accept = AcceptContent {
-        documents: documents.clone(),
-        jobs: jobs.clone(),
-        ledger: adapters.ledger.clone(),
-        blobs: adapters.blobs.clone(),
-        collections: adapters.settings.clone(),
-        ids: adapters.ids.clone(),
-        model: embedder.model().clone(),
-        content_bytes_max: ByteSize::new(upload_bytes_max),
-    };
-    let history = UploadHistory::new(adapters.store.clone());
-    CompleteUpload { accept, history, urls: adapters.urls.clone() }
-}
-
-fn cached_vectors(adapters: &Adapters) -> CachedVectors {
-    CachedVectors::new(adapters.blobs.clone(), adapters.cache.clone())
 }
 
 /// A folder that the system refuses is for the operator to change; why ours refuses one is in the reason already.
@@ -276,25 +232,6 @@ fn advised(error: PortError) -> anyhow::Error {
     }
 }
 
-fn purges(adapters: &Adapters, documents: &Documents, steps: &Steps) -> Purges {
-    Purges {
-        document: PurgeDocument {
-            documents: documents.clone(),
-            steps: steps.clone(),
-            blobs: adapters.blobs.clone(),
-            vectors: cached_vectors(adapters),
-            index: adapters.index.clone(),
-        },
-        generation: PurgeGeneration {
-            documents: documents.clone(),
-            steps: steps.clone(),
-            blobs: adapters.blobs.clone(),
-            vectors: cached_vectors(adapters),
-            index: adapters.index.clone(),
-        },
-    }
-}
-
 /// Parsers run in children of this very binary.
 fn extractor(settings: &NodeSettings) -> ProcessTextExtractor {
     let limits =
@@ -302,7 +239,7 @@ fn extractor(settings: &NodeSettings) -> ProcessTextExtractor {
     ProcessTextExtractor::new(limits)
 }
 
-fn router(settings: &NodeSettings, adapters: &Adapters, embedder: Arc<dyn Embedder>) -> Router {
+fn router(settings: &NodeSettings, adapters: &Adapters, embedders: Embedders) -> Router {
     let ports = ApiPorts {
         events: adapters.store.clone(),
         ledger: adapters.ledger.clone(),
@@ -316,7 +253,7 @@ fn router(settings: &NodeSettings, adapters: &Adapters, embedder: Arc<dyn Embedd
         index: adapters.index.clone(),
         cache: adapters.cache.clone(),
         collections: adapters.settings.clone(),
-        embedder,
+        embedders,
         clock: adapters.clock.clone(),
         ids: adapters.ids.clone(),
     };

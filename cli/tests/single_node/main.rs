@@ -8,6 +8,7 @@
 
 mod bad_clients;
 mod client;
+mod collections;
 mod crash;
 mod dead_letters;
 mod deletion;
@@ -16,6 +17,7 @@ mod full_disk;
 mod generations;
 mod idempotency;
 mod keys;
+mod letters_in_folder;
 mod lifecycle;
 mod load;
 mod node;

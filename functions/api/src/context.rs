@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_application::{
-    AcceptContent, CachedVectors, CancelIngestion, CollectStats, CompleteUpload, DeleteDocument, Documents,
-    GetDocument, InspectQueues, Jobs, ListDeadLetters, ListDocuments, PurgeGeneration, ReadChunks,
-    ReadContent, ReadTimeline, ReceiveUpload, RedriveDeadLetters, ReplaceDocument, RetryIngestion,
-    SearchDocuments, StartUpload, StepPolicy, Steps, UploadDocument, UploadHistory,
+    AbortReembedding, CancelIngestion, CollectStats, CompleteUpload, DeleteDocument, Embedders, GetDocument,
+    IndexSpaces, InspectQueues, ListCollections, ListDeadLetters, ListDocuments, ReadChunks, ReadContent,
+    ReadTimeline, ReceiveUpload, RedriveDeadLetters, ReplaceDocument, RetryIngestion, SearchDocuments,
+    StartReembedding, StartUpload, UploadDocument, Workbench, WorkbenchPorts,
 };
 use millrace_domain::ByteSize;
 use millrace_ports::{
-    BlobStore, Clock, CollectionStore, DeadLetters, Embedder, EmbeddingCache, EventStore, IdGenerator,
-    JobConsumer, JobLedger, JobQueue, ReadModel, SearchIndex, UploadReceiver, UploadUrls,
+    BlobStore, Clock, CollectionStore, DeadLetters, EmbeddingCache, EventStore, IdGenerator, JobConsumer,
+    JobLedger, JobQueue, ReadModel, SearchIndex, UploadReceiver, UploadUrls,
 };
 
 use crate::authentication::Authenticator;
@@ -73,8 +73,8 @@ pub struct ApiPorts {
     pub cache: Arc<dyn EmbeddingCache>,
     /// Which model each collection has.
     pub collections: Arc<dyn CollectionStore>,
-    /// The model.
-    pub embedder: Arc<dyn Embedder>,
+    /// The models.
+    pub embedders: Embedders,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// New ids.
@@ -98,6 +98,9 @@ pub struct ApiContext {
     pub(crate) read_chunks: ReadChunks,
     pub(crate) read_content: ReadContent,
     pub(crate) search_documents: SearchDocuments,
+    pub(crate) list_collections: ListCollections,
+    pub(crate) start_reembedding: StartReembedding,
+    pub(crate) abort_reembedding: AbortReembedding,
     pub(crate) collect_stats: CollectStats,
     pub(crate) inspect_queues: InspectQueues,
     pub(crate) list_dead_letters: ListDeadLetters,
@@ -113,43 +116,38 @@ pub(crate) type ApiState = Arc<ApiContext>;
 impl ApiContext {
     /// The use cases over these ports.
     pub fn new(ports: ApiPorts, authenticator: Arc<dyn Authenticator>, settings: ApiSettings) -> Self {
-        let documents =
-            Documents::new(ports.events.clone(), Arc::clone(&ports.clock), Arc::clone(&ports.ids));
-        let jobs = Jobs::new(Arc::clone(&ports.queue));
-        let accept = AcceptContent {
-            documents: documents.clone(),
-            jobs: jobs.clone(),
-            ledger: Arc::clone(&ports.ledger),
+        let bench = Workbench::new(WorkbenchPorts {
+            events: Arc::clone(&ports.events),
+            ledger: ports.ledger,
+            queue: ports.queue,
             blobs: Arc::clone(&ports.blobs),
-            collections: Arc::clone(&ports.collections),
+            clock: Arc::clone(&ports.clock),
             ids: Arc::clone(&ports.ids),
-            model: ports.embedder.model().clone(),
-            content_bytes_max: settings.content_bytes_max,
-        };
-        let history = UploadHistory::new(Arc::clone(&ports.events));
+        });
+        let models = ports.embedders.models();
+        let accept = bench.accept(Arc::clone(&ports.collections), models.clone(), settings.content_bytes_max);
         let start_upload = StartUpload {
             accept: accept.clone(),
-            history: history.clone(),
+            history: bench.history.clone(),
             urls: Arc::clone(&ports.upload_urls),
             content_bytes_max: settings.upload_bytes_max,
         };
-        let blobs = Arc::clone(&ports.blobs);
-        let receive = |receiver| ReceiveUpload { blobs, history: history.clone(), receiver };
+        let (blobs, history) = (Arc::clone(&ports.blobs), bench.history.clone());
+        let receive = |receiver| ReceiveUpload { blobs, history, receiver };
         let receive_upload = ports.upload_receiver.map(receive);
-        let complete_upload = CompleteUpload { accept: accept.clone(), history, urls: ports.upload_urls };
-        let policy = StepPolicy::default();
-        let purge = PurgeGeneration {
-            documents: documents.clone(),
-            steps: Steps::new(ports.ledger, Arc::clone(&ports.clock), Arc::clone(&ports.ids), policy),
-            blobs: Arc::clone(&ports.blobs),
-            vectors: CachedVectors::new(Arc::clone(&ports.blobs), ports.cache),
-            index: Arc::clone(&ports.index),
-        };
+        let complete_upload = bench.complete_upload(accept.clone(), ports.upload_urls);
+        let index = IndexSpaces::new(Arc::clone(&ports.index), Arc::clone(&ports.collections));
+        let purge = bench.purge_generation(index, ports.cache);
+        let reembeddings = bench.reembeddings(Arc::clone(&ports.collections));
+        let start_reembedding =
+            StartReembedding { reembeddings: reembeddings.clone(), models, views: Arc::clone(&ports.views) };
+        let list_collections = ListCollections::new(Arc::clone(&ports.collections), Arc::clone(&ports.views));
+        let (documents, jobs) = (bench.documents, bench.jobs);
         let ids = Arc::clone(&ports.ids);
         let search_documents = SearchDocuments {
             store: Arc::clone(&ports.events),
             index: ports.index,
-            embedder: ports.embedder,
+            embedders: ports.embedders,
             collections: ports.collections,
         };
         Self {
@@ -167,6 +165,9 @@ impl ApiContext {
             read_chunks: ReadChunks::new(documents.clone(), Arc::clone(&ports.blobs)),
             read_content: ReadContent::new(documents, ports.blobs),
             search_documents,
+            list_collections,
+            start_reembedding,
+            abort_reembedding: AbortReembedding::new(reembeddings, Arc::clone(&ports.views)),
             collect_stats: CollectStats::new(ports.views),
             inspect_queues: InspectQueues::new(ports.consumer, Arc::clone(&ports.dead_letters), ports.clock),
             list_dead_letters: ListDeadLetters::new(Arc::clone(&ports.dead_letters)),

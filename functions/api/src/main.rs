@@ -7,33 +7,32 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use config::Config;
 use millrace_api::{ApiContext, ApiPorts, ApiSettings, GatewayAuthenticator, GatewayService, router};
-use millrace_domain::{Generation, QueueName};
-use millrace_function_runtime::start_logging;
-use millrace_function_wiring::{Cloud, Warming, warm_up};
-use millrace_ports::{BlobKey, BlobStore as _, EventStore as _};
+use millrace_domain::QueueName;
+use millrace_function_runtime::{Variables, start_logging};
+use millrace_function_wiring::CloudWorkbench;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     start_logging();
-    let config = Config::from_env().context("read the configuration")?;
-    let cloud = Cloud::new(&config.aws);
-    let (ledger, blobs) = (cloud.ledger(config.journal.ledger.clone()), cloud.blobs(&config.bucket));
-    let (events, queue) = (cloud.events(config.journal), cloud.queue(config.queues.clone()));
+    let config = Config::from_variables(&Variables::of_process()).context("read the configuration")?;
+    let queues = config.workbench.queues.clone();
+    let bench = CloudWorkbench::new(config.workbench);
+    let cloud = &bench.cloud;
     let ports = ApiPorts {
-        events: events.clone(),
-        ledger,
-        queue: queue.clone(),
-        consumer: queue.clone(),
-        dead_letters: cloud.dead_letters(config.queues),
-        blobs: blobs.clone(),
-        upload_urls: cloud.upload_urls(&config.bucket),
+        events: bench.events.clone(),
+        ledger: bench.ledger.clone(),
+        queue: bench.queue.clone(),
+        consumer: bench.queue.clone(),
+        dead_letters: cloud.dead_letters(queues),
+        blobs: bench.blobs.clone(),
+        upload_urls: bench.upload_urls(),
         // S3 takes the bytes itself.
         upload_receiver: None,
         views: cloud.views(config.views),
-        index: cloud.index(config.search, events.clone()),
+        index: bench.index(config.search),
         cache: cloud.vector_cache(config.vector_cache),
         collections: cloud.settings(config.settings),
-        embedder: config.embedder.build(&cloud.connection).context("build the embedder")?,
+        embedders: config.embedders.build(&cloud.connection).context("build the embedders")?,
         clock: cloud.clock.clone(),
         ids: cloud.ids.clone(),
     };
@@ -43,13 +42,6 @@ async fn main() -> anyhow::Result<()> {
         ..ApiSettings::default()
     };
     let context = ApiContext::new(ports, Arc::new(GatewayAuthenticator::new(config.tenant_claim)), settings);
-    let nothing = cloud.nothing();
-    let no_text = BlobKey::text(&nothing, Generation::FIRST);
-    let calls = vec![
-        Warming::by(events.load(&nothing)),
-        Warming::by(blobs.get(&no_text)),
-        Warming::by(queue.ping(QueueName::Ingest)),
-    ];
-    warm_up(calls).await;
+    bench.warm_up(QueueName::Ingest).await;
     lambda_http::run(GatewayService::new(router(context))).await.map_err(anyhow::Error::from_boxed)
 }

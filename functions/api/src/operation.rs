@@ -78,6 +78,12 @@ impl Parameter {
         Self { place: Place::Path, name: "document_id", about: "Names the document.", schema }
     }
 
+    /// The collection's name in the path.
+    pub(crate) fn collection() -> Self {
+        let schema = serde_json::json!({ "type": "string" });
+        Self { place: Place::Path, name: "collection", about: "Names the collection.", schema }
+    }
+
     /// The upload's name in the path.
     pub(crate) fn upload_id() -> Self {
         let schema = serde_json::json!({ "type": "string" });

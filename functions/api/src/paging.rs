@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use millrace_application::DeadLetterPosition;
-use millrace_domain::{DocumentId, Generation, Timestamp};
+use millrace_domain::{CollectionName, DocumentId, Generation, Timestamp};
 
 use crate::problem::{Problem, ProblemCode};
 
@@ -16,6 +16,18 @@ pub(crate) fn after_document(id: DocumentId) -> String {
 pub(crate) fn document_of(cursor: &str) -> Result<DocumentId, Problem> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| invalid())?;
     std::str::from_utf8(&bytes).ok().and_then(|text| text.parse().ok()).ok_or_else(invalid)
+}
+
+/// The cursor behind a collection in a list.
+pub(crate) fn after_collection(name: &CollectionName) -> String {
+    URL_SAFE_NO_PAD.encode(name.as_str())
+}
+
+/// The collection that a list's cursor stands behind.
+pub(crate) fn collection_of(cursor: &str) -> Result<CollectionName, Problem> {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| invalid())?;
+    let name = std::str::from_utf8(&bytes).ok().and_then(|text| text.parse().ok());
+    name.ok_or_else(invalid)
 }
 
 /// The cursor at a chunk of one generation.
@@ -73,6 +85,8 @@ mod tests {
             message_id: "a.7".into(),
         };
         assert_eq!(letter_of(&after_letter(&letter)).unwrap(), letter);
+        let name = CollectionName::new("papers_2024").unwrap();
+        assert_eq!(collection_of(&after_collection(&name)).unwrap(), name);
         for bad in ["", "!", "AAAA", &after_document(id)[1..]] {
             assert_eq!(document_of(bad).unwrap_err().code(), ProblemCode::InvalidCursor, "{bad}");
             assert!(chunk_of(bad).is_err());

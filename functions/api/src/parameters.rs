@@ -4,13 +4,14 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use axum::body::HttpBody as _;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::{Json, RequestExt as _};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use millrace_application::CompleteError;
-use millrace_domain::{DocumentId, UploadName};
+use millrace_domain::{CollectionName, DocumentId, UploadName};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -47,6 +48,20 @@ impl FromRequestParts<ApiState> for UploadPath {
         let path = Path::<String>::from_request_parts(head, api).await;
         let name = path.ok().and_then(|Path(text)| text.parse().ok());
         name.map(Self).ok_or_else(|| CompleteError::NotFound.into())
+    }
+}
+
+/// The collection's name in the path. One that cannot be a name is no collection's.
+#[derive(Debug, Clone)]
+pub(crate) struct CollectionPath(pub(crate) CollectionName);
+
+impl FromRequestParts<ApiState> for CollectionPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(head: &mut Parts, api: &ApiState) -> Result<Self, Problem> {
+        let Path(text) =
+            Path::<String>::from_request_parts(head, api).await.unwrap_or_else(|_| Path(String::new()));
+        CollectionName::new(&*text).map(Self).map_err(|_| Problem::collection_not_found(&text))
     }
 }
 
@@ -105,6 +120,21 @@ impl<T: DeserializeOwned + Send + 'static> FromRequest<ApiState> for JsonOf<T> {
             // `JsonRejection` may grow; whatever else it is, the body could not be read to its end.
             Err(_) => refuse(ProblemCode::IncompleteBody, "the body could not be read to its end"),
         }
+    }
+}
+
+/// The same, where a request without a body means the default.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct JsonOrNothing<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Default + Send + 'static> FromRequest<ApiState> for JsonOrNothing<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, api: &ApiState) -> Result<Self, Problem> {
+        if request.body().is_end_stream() {
+            return Ok(Self(T::default()));
+        }
+        JsonOf::from_request(request, api).await.map(|JsonOf(value)| Self(value))
     }
 }
 

@@ -13,12 +13,11 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// Reads this process's environment.
-    pub(crate) fn from_env() -> Result<Self, ConfigError> {
-        let variables = Variables::of_process();
+    /// Reads it, from this process's environment or a test's.
+    pub(crate) fn from_variables(variables: &Variables) -> Result<Self, ConfigError> {
         Ok(Self {
-            aws: wiring::aws(&variables)?,
-            settings: wiring::table(&variables, "MILLRACE_SETTINGS_TABLE")?,
+            aws: wiring::aws(variables)?,
+            settings: wiring::table(variables, "MILLRACE_SETTINGS_TABLE")?,
         })
     }
 }

@@ -1,37 +1,32 @@
 //! What the chunk-worker needs to know.
 
-use millrace_adapters_aws::connection::AwsSettings;
-use millrace_adapters_aws::dynamodb::JournalTables;
+use millrace_adapters_aws::dynamodb::TableName;
 use millrace_adapters_aws::s3vectors::SearchTables;
-use millrace_adapters_aws::sqs::SqsQueues;
 use millrace_domain::QueueName;
 use millrace_function_runtime::{ConfigError, Variables};
-use millrace_function_wiring as wiring;
+use millrace_function_wiring::{self as wiring, WorkbenchSettings};
 use millrace_ports::ExtractionLimits;
+
+/// Where its jobs come from, and where those that follow go.
+const SENDS_TO: [QueueName; 3] = [QueueName::Ingest, QueueName::Embed, QueueName::Purge];
 
 /// Read once, at start.
 #[derive(Debug)]
 pub(crate) struct Config {
-    pub(crate) aws: AwsSettings,
-    pub(crate) journal: JournalTables,
+    pub(crate) workbench: WorkbenchSettings,
     pub(crate) search: SearchTables,
-    pub(crate) bucket: String,
-    pub(crate) queues: SqsQueues,
+    pub(crate) settings: TableName,
     pub(crate) limits: ExtractionLimits,
     pub(crate) batch_chunks: usize,
 }
 
 impl Config {
-    /// Reads this process's environment.
-    pub(crate) fn from_env() -> Result<Self, ConfigError> {
-        let variables = Variables::of_process();
-        let sends_to = [QueueName::Ingest, QueueName::Embed, QueueName::Purge];
+    /// Reads it, from this process's environment or a test's.
+    pub(crate) fn from_variables(variables: &Variables) -> Result<Self, ConfigError> {
         Ok(Self {
-            aws: wiring::aws(&variables)?,
-            journal: wiring::journal(&variables)?,
-            search: wiring::search(&variables)?,
-            bucket: variables.required("MILLRACE_BUCKET")?,
-            queues: wiring::queues(&variables, &sends_to, &[QueueName::Ingest])?,
+            workbench: WorkbenchSettings::from_variables(variables, &SENDS_TO, &[QueueName::Ingest])?,
+            search: wiring::search(variables)?,
+            settings: wiring::table(variables, "MILLRACE_SETTINGS_TABLE")?,
             limits: ExtractionLimits {
                 input_bytes_max: variables.parsed("MILLRACE_UPLOAD_BYTES_MAX")?,
                 pages_max: variables.parsed("MILLRACE_PAGES_MAX")?,

@@ -5,50 +5,23 @@ mod config;
 
 use anyhow::Context as _;
 use config::Config;
-use millrace_application::{EmbedChunks, FailIngestion, Jobs, Leftovers};
-use millrace_domain::{Generation, QueueName};
-use millrace_embed_worker::handle;
-use millrace_function_runtime::{Batch, host, start_logging};
-use millrace_function_wiring::{Cloud, Warming, warm_up};
-use millrace_ports::{BlobKey, BlobStore as _, EventStore as _};
+use millrace_domain::QueueName;
+use millrace_embed_worker::{Embeds, handle};
+use millrace_function_runtime::{Batch, Variables, host, start_logging};
+use millrace_function_wiring::CloudWorkbench;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     start_logging();
-    let config = Config::from_env().context("read the configuration")?;
-    let cloud = Cloud::new(&config.aws);
-    let (ledger, blobs) = (cloud.ledger(config.journal.ledger.clone()), cloud.blobs(&config.bucket));
-    let (events, queue) = (cloud.events(config.journal), cloud.queue(config.queues));
-    let index = cloud.index(config.search, events.clone());
-    let (documents, jobs) = (cloud.documents(events.clone()), Jobs::new(queue.clone()));
-    let (steps, cache) = (cloud.steps(ledger), cloud.vector_cache(config.vector_cache));
-    let embed = &EmbedChunks {
-        leftovers: Leftovers {
-            documents: documents.clone(),
-            steps: steps.clone(),
-            blobs: blobs.clone(),
-            index: index.clone(),
-        },
-        fail: FailIngestion::new(documents.clone(), jobs.clone()),
-        documents,
-        jobs,
-        steps,
-        blobs: blobs.clone(),
-        embedder: config.embedder.build(&cloud.connection).context("build the embedder")?,
-        cache,
-        index,
-        ids: cloud.ids.clone(),
-    };
-    let nothing = cloud.nothing();
-    let no_chunks = BlobKey::chunk_batch(&nothing, Generation::FIRST, 0);
-    let calls = vec![
-        Warming::by(events.load(&nothing)),
-        Warming::by(blobs.get(&no_chunks)),
-        Warming::by(queue.ping(QueueName::Embed)),
-    ];
-    warm_up(calls).await;
-    let queue = &*queue;
-    host(|event, limit| async move { Ok(handle(embed, queue, Batch::within(event, limit)).await) })
+    let config = Config::from_variables(&Variables::of_process()).context("read the configuration")?;
+    let bench = CloudWorkbench::new(config.workbench);
+    let embedders = config.embedders.build(&bench.cloud.connection).context("build the embedders")?;
+    let cache = bench.cloud.vector_cache(config.vector_cache);
+    let index = bench.index_spaces(config.search, config.settings);
+    let embeds = &Embeds::new(&bench.use_cases, index, embedders, cache);
+    bench.warm_up(QueueName::Embed).await;
+    let queue = &*bench.queue;
+    host(|event, limit| async move { Ok(handle(embeds, queue, Batch::within(event, limit)).await) })
         .await
         .map_err(anyhow::Error::from_boxed)
 }

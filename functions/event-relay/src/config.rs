@@ -12,9 +12,8 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// Reads this process's environment.
-    pub(crate) fn from_env() -> Result<Self, ConfigError> {
-        let variables = Variables::of_process();
-        Ok(Self { aws: wiring::aws(&variables)?, event_bus: variables.required("MILLRACE_EVENT_BUS")? })
+    /// Reads it, from this process's environment or a test's.
+    pub(crate) fn from_variables(variables: &Variables) -> Result<Self, ConfigError> {
+        Ok(Self { aws: wiring::aws(variables)?, event_bus: variables.required("MILLRACE_EVENT_BUS")? })
     }
 }

@@ -17,15 +17,14 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// Reads this process's environment.
-    pub(crate) fn from_env() -> Result<Self, ConfigError> {
-        let variables = Variables::of_process();
+    /// Reads it, from this process's environment or a test's.
+    pub(crate) fn from_variables(variables: &Variables) -> Result<Self, ConfigError> {
         let own = [QueueName::Projector];
         Ok(Self {
-            aws: wiring::aws(&variables)?,
-            journal: wiring::journal_to_read(&variables)?,
-            views: wiring::table(&variables, "MILLRACE_VIEWS_TABLE")?,
-            queues: wiring::queues(&variables, &own, &own)?,
+            aws: wiring::aws(variables)?,
+            journal: wiring::journal_to_read(variables)?,
+            views: wiring::table(variables, "MILLRACE_VIEWS_TABLE")?,
+            queues: wiring::queues(variables, &own, &own)?,
         })
     }
 }

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use config::Config;
 use millrace_application::ProjectDocuments;
 use millrace_domain::QueueName;
-use millrace_function_runtime::{Batch, host, start_logging};
+use millrace_function_runtime::{Batch, Variables, host, start_logging};
 use millrace_function_wiring::{Cloud, Warming, warm_up};
 use millrace_ports::EventStore as _;
 use millrace_projector::handle;
@@ -14,7 +14,7 @@ use millrace_projector::handle;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     start_logging();
-    let config = Config::from_env().context("read the configuration")?;
+    let config = Config::from_variables(&Variables::of_process()).context("read the configuration")?;
     let cloud = Cloud::new(&config.aws);
     let (events, queue) = (cloud.events(config.journal), &*cloud.queue(config.queues));
     let project = &ProjectDocuments::new(cloud.documents(events.clone()), cloud.views(config.views));

@@ -1,11 +1,15 @@
 //! Two triggers: an SQS batch of purge jobs, and the schedule. Each is decoded and given to its use case.
 
+use std::sync::Arc;
+
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use aws_lambda_events::event::sqs::SqsBatchResponse;
-use millrace_application::{Delivery, JobOutcome, PurgeDocument, PurgeGeneration, Sweep, SweepReport};
+use millrace_application::{
+    Delivery, IndexSpaces, JobOutcome, PurgeDocument, PurgeGeneration, Sweep, SweepReport, Workbench,
+};
 use millrace_domain::{Job, QueueName};
 use millrace_function_runtime::{Batch, run_job_batch};
-use millrace_ports::{JobQueue, PortError};
+use millrace_ports::{EmbeddingCache, JobQueue, PortError};
 
 /// How many purges run at once.
 const CONCURRENCY: usize = 2;
@@ -17,6 +21,16 @@ pub struct Purges {
     pub document: PurgeDocument,
     /// Failed, cancelled and superseded generations.
     pub generation: PurgeGeneration,
+}
+
+impl Purges {
+    /// Both, over an index and a cache of vectors.
+    pub fn new(use_cases: &Workbench, index: IndexSpaces, cache: Arc<dyn EmbeddingCache>) -> Self {
+        Self {
+            document: use_cases.purge_document(index.clone(), cache.clone()),
+            generation: use_cases.purge_generation(index, cache),
+        }
+    }
 }
 
 /// Handles one invocation by the queue.
@@ -38,6 +52,8 @@ async fn run(purges: &Purges, delivery: Delivery) -> JobOutcome {
     match &delivery.job.job {
         Job::PurgeDocument {} => purges.document.run(&delivery).await,
         Job::PurgeGeneration { .. } => purges.generation.run(&delivery).await,
-        Job::IngestDocument { .. } | Job::EmbedChunks { .. } => JobOutcome::malformed("not a purge job"),
+        Job::IngestDocument { .. } | Job::EmbedChunks { .. } | Job::ReembedBatch { .. } => {
+            JobOutcome::malformed("not a purge job")
+        }
     }
 }

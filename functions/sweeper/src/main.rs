@@ -5,78 +5,30 @@ mod config;
 use anyhow::Context as _;
 use config::Config;
 use lambda_runtime::Error;
-use millrace_application::{
-    AcceptContent, CachedVectors, CompleteUpload, Jobs, PurgeDocument, PurgeGeneration, Sweep, SweepPolicy,
-    UploadHistory,
-};
-use millrace_domain::{Generation, QueueName};
-use millrace_function_runtime::{Batch, TimeLimit, host, start_logging};
-use millrace_function_wiring::{Cloud, Warming, warm_up};
-use millrace_ports::{BlobKey, BlobStore as _, EventStore as _, JobQueue};
+use millrace_application::Sweep;
+use millrace_domain::QueueName;
+use millrace_function_runtime::{Batch, TimeLimit, Variables, host, start_logging};
+use millrace_function_wiring::CloudWorkbench;
+use millrace_ports::JobQueue;
 use millrace_sweeper::{Invocation, Purges, handle_purges, handle_schedule};
 use serde_json::Value;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     start_logging();
-    let config = Config::from_env().context("read the configuration")?;
-    let model = config.embedder.model().context("find the model")?;
-    let cloud = Cloud::new(&config.aws);
-    let (ledger, blobs) = (cloud.ledger(config.journal.ledger.clone()), cloud.blobs(&config.bucket));
-    let (events, queue) = (cloud.events(config.journal), cloud.queue(config.queues));
-    let index = cloud.index(config.search, events.clone());
-    let (documents, jobs) = (cloud.documents(events.clone()), Jobs::new(queue.clone()));
-    let steps = cloud.steps(ledger.clone());
-    let vectors = CachedVectors::new(blobs.clone(), cloud.vector_cache(config.vector_cache));
-    let purges = &Purges {
-        document: PurgeDocument {
-            documents: documents.clone(),
-            steps: steps.clone(),
-            blobs: blobs.clone(),
-            vectors: vectors.clone(),
-            index: index.clone(),
-        },
-        generation: PurgeGeneration {
-            documents: documents.clone(),
-            steps,
-            blobs: blobs.clone(),
-            vectors,
-            index,
-        },
-    };
-    let accept = AcceptContent {
-        documents: documents.clone(),
-        jobs: jobs.clone(),
-        ledger: ledger.clone(),
-        blobs: blobs.clone(),
-        collections: cloud.settings(config.settings),
-        ids: cloud.ids.clone(),
-        model,
-        content_bytes_max: config.upload_bytes_max,
-    };
-    let sweep = &Sweep {
-        documents,
-        store: events.clone(),
-        jobs,
-        ledger,
-        blobs: blobs.clone(),
-        complete: CompleteUpload {
-            accept,
-            history: UploadHistory::new(events.clone()),
-            urls: cloud.upload_urls(&config.bucket),
-        },
-        ids: cloud.ids.clone(),
-        policy: SweepPolicy::default(),
-    };
-    let nothing = cloud.nothing();
-    let no_text = BlobKey::text(&nothing, Generation::FIRST);
-    let calls = vec![
-        Warming::by(events.load(&nothing)),
-        Warming::by(blobs.get(&no_text)),
-        Warming::by(queue.ping(QueueName::Purge)),
-    ];
-    warm_up(calls).await;
-    let queue = &*queue;
+    let config = Config::from_variables(&Variables::of_process()).context("read the configuration")?;
+    let bench = CloudWorkbench::new(config.workbench);
+    let cache = bench.cloud.vector_cache(config.vector_cache);
+    let index = bench.index_spaces(config.search, config.settings.clone());
+    let purges = &Purges::new(&bench.use_cases, index.clone(), cache);
+    let collections = bench.cloud.settings(config.settings);
+    let accept = bench.use_cases.accept(collections, config.models, config.upload_bytes_max);
+    let complete = bench.use_cases.complete_upload(accept, bench.upload_urls());
+    let views = bench.cloud.views(config.views);
+    let reembeddings = bench.use_cases.advance_reembeddings(index, views, config.reembedding);
+    let sweep = &bench.use_cases.sweep(complete, reembeddings);
+    bench.warm_up(QueueName::Purge).await;
+    let queue = &*bench.queue;
     host(|invocation, limit| dispatch(purges, sweep, queue, invocation, limit))
         .await
         .map_err(anyhow::Error::from_boxed)

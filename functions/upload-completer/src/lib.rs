@@ -4,3 +4,4 @@ mod handler;
 mod notification;
 
 pub use handler::handle;
+pub use notification::created_contents;

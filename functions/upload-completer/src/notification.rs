@@ -23,8 +23,11 @@ enum Body {
 }
 
 /// The uploads whose content a message tells of. Objects that are no contents of uploads, and events of other kinds, are
-/// left out; a body of another shape is an error.
-pub(crate) fn created_contents(body: &str) -> Result<Vec<(DocumentKey, UploadId)>, String> {
+/// left out.
+///
+/// # Errors
+/// If the body has another shape, with what is wrong with it.
+pub fn created_contents(body: &str) -> Result<Vec<(DocumentKey, UploadId)>, String> {
     let malformed = |reason: &dyn std::fmt::Display| format!("malformed notification: {reason}");
     match serde_json::from_str(body).map_err(|error| malformed(&error))? {
         Body::Test { event } if event == TEST => Ok(Vec::new()),

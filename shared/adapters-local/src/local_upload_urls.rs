@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures::StreamExt;
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit, Mac};
 use millrace_domain::{ByteSize, ContentHash, DocumentKey, QueueName, UploadId, UploadName};
 use millrace_ports::{
     BlobKey, BlobStore, Clock, ErrorKind, JobQueue, OutgoingMessage, PortError, SignedUpload, StoredBlob,

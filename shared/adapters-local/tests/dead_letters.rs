@@ -139,3 +139,28 @@ async fn the_oldest_message_is_one_that_still_has_to_be_done() {
     }
     assert_eq!(oldest().await, None, "one that was received too often is as good as given up");
 }
+
+#[tokio::test]
+async fn a_discarded_letter_is_gone_and_no_other_message_is() {
+    let fixture = Fixture::new();
+    fixture.bury(3).await;
+    fixture.send(1).await;
+    let letters = fixture.letters().await;
+    let worn = fixture.queue.receive(QUEUE, 1, 0).await.unwrap().remove(0).message_id;
+    let named = [letters[1].clone(), "77".to_owned(), "no number".to_owned(), worn.clone()];
+    let discarded = fixture.queue.discard_dead_letters(QUEUE, &named).await.unwrap();
+    assert_eq!(discarded, [letters[1].clone()], "a message in flight is no letter");
+    assert_eq!(fixture.letters().await, [letters[0].clone(), letters[2].clone()]);
+    assert_eq!(fixture.queue.discard_dead_letters(QueueName::Purge, &letters).await.unwrap(), [""; 0]);
+    assert_eq!(fixture.dead().await, 2);
+
+    // One that was received as often as is permitted is a letter once its time is up.
+    fixture.clock.advance_ms(VISIBILITY_TIMEOUT_MS);
+    assert_eq!(fixture.queue.receive(QUEUE, 1, 0).await.unwrap().len(), 1);
+    fixture.clock.advance_ms(VISIBILITY_TIMEOUT_MS);
+    let discarded = fixture.queue.discard_dead_letters(QUEUE, std::slice::from_ref(&worn)).await.unwrap();
+    assert_eq!(discarded, [worn]);
+    let depth = fixture.queue.depth(QUEUE).await.unwrap();
+    assert_eq!((depth.visible, depth.in_flight, depth.delayed, depth.dead), (0, 0, 0, 2));
+    assert_eq!(fixture.queue.receive(QUEUE, 10, 0).await.unwrap().len(), 0);
+}

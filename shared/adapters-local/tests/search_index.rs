@@ -30,6 +30,7 @@ mod on_file {
     }
 
     millrace_test_support::search_index_suite!(fixture);
+    millrace_test_support::index_space_suite!(fixture);
 }
 
 mod in_memory {
@@ -38,6 +39,7 @@ mod in_memory {
     }
 
     millrace_test_support::search_index_suite!(fixture);
+    millrace_test_support::index_space_suite!(fixture);
 }
 
 async fn open(path: &Path) -> SearchIndexFixture {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use millrace_adapters_local::{Database, Publications, SqliteEventStore, SqliteReadModel, SqliteSettings};
-use millrace_domain::{ContentHash, ModelId};
-use millrace_ports::{ApiKey, ApiKeyStore, Collection, CollectionStore, EventStore, ReadModel};
+use millrace_domain::{Collection, ContentHash, ModelId};
+use millrace_ports::{ApiKey, ApiKeyStore, CollectionStore, EventStore, ReadModel};
 use millrace_test_support::strategies::{collection_name, story, tenant_id, timestamp};
 use millrace_test_support::{SeededIds, Story};
 use proptest::prelude::*;
@@ -58,7 +58,7 @@ proptest! {
     ) {
         let settings = SqliteSettings::new(Database::open_in_memory().unwrap());
         let model = ModelId::new(model).unwrap();
-        let collection = Collection { tenant_id: tenant_id.clone(), name, model, dimensions, created_at };
+        let collection = Collection::new(tenant_id.clone(), name, (model, dimensions), created_at);
         now(settings.create_if_absent(collection.clone())).unwrap();
         let stored = now(settings.get(&collection.tenant_id, &collection.name)).unwrap();
         prop_assert_eq!(stored, Some(collection));

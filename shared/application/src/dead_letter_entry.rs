@@ -42,6 +42,8 @@ pub struct DeadLetterSubject {
 pub enum DeadLetterScope {
     /// All, those too that cannot be read and so belong to nobody: for whoever runs the installation.
     Everything,
+    /// Those that cannot be read and so belong to nobody: for whoever runs the installation.
+    Unreadable,
     /// Those about documents of one tenant.
     Tenant(TenantId),
 }
@@ -88,6 +90,7 @@ impl DeadLetterScope {
     pub(crate) fn covers(&self, entry: &DeadLetterEntry) -> bool {
         match self {
             Self::Everything => true,
+            Self::Unreadable => entry.subject.is_none(),
             Self::Tenant(tenant) => entry.tenant_id() == Some(tenant),
         }
     }
@@ -136,6 +139,7 @@ fn job_kind(job: &Job) -> &'static str {
     match job {
         Job::IngestDocument { .. } => "ingest_document",
         Job::EmbedChunks { .. } => "embed_chunks",
+        Job::ReembedBatch { .. } => "reembed_batch",
         Job::PurgeGeneration { .. } => "purge_generation",
         Job::PurgeDocument {} => "purge_document",
     }
@@ -207,6 +211,7 @@ mod tests {
             assert_eq!(entry.subject, None, "{body}");
             assert!(!DeadLetterScope::Tenant("acme".parse().unwrap()).covers(&entry));
             assert!(DeadLetterScope::Everything.covers(&entry));
+            assert!(DeadLetterScope::Unreadable.covers(&entry));
         }
     }
 
@@ -214,6 +219,7 @@ mod tests {
     fn a_tenant_sees_its_own_only() {
         assert!(DeadLetterScope::Tenant("acme".parse().unwrap()).covers(&entry(JOB)));
         assert!(!DeadLetterScope::Tenant("other".parse().unwrap()).covers(&entry(JOB)));
+        assert!(!DeadLetterScope::Unreadable.covers(&entry(JOB)));
     }
 
     #[test]

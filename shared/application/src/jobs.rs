@@ -33,12 +33,34 @@ impl Jobs {
         self.send(key, owed, trace).await
     }
 
+    /// Sends jobs that nobody waits for: in a share of the queue of their own, so that the tenant's uploads do not wait behind
+    /// them.
+    pub(crate) async fn send_aside(
+        &self,
+        key: &DocumentKey,
+        jobs: Vec<Job>,
+        trace: &Trace,
+    ) -> Result<usize, PortError> {
+        // No tenant's name has a full stop.
+        self.send_in(format!("{}.aside", key.tenant_id), key, jobs, trace).await
+    }
+
     /// Sends jobs of one document; the first failure is the answer, since sending again is harmless.
     pub async fn send(&self, key: &DocumentKey, jobs: Vec<Job>, trace: &Trace) -> Result<usize, PortError> {
+        self.send_in(key.tenant_id.to_string(), key, jobs, trace).await
+    }
+
+    async fn send_in(
+        &self,
+        group: String,
+        key: &DocumentKey,
+        jobs: Vec<Job>,
+        trace: &Trace,
+    ) -> Result<usize, PortError> {
         let sent = jobs.len();
         let mut by_queue: BTreeMap<QueueName, Vec<OutgoingMessage>> = BTreeMap::new();
         for job in jobs {
-            by_queue.entry(job.queue()).or_default().push(message(key, job, trace));
+            by_queue.entry(job.queue()).or_default().push(message(&group, key, job, trace));
         }
         for (queue, messages) in by_queue {
             self.queue.send(queue, messages).await.into_iter().collect::<Result<Vec<()>, _>>()?;
@@ -47,7 +69,7 @@ impl Jobs {
     }
 }
 
-fn message(key: &DocumentKey, job: Job, trace: &Trace) -> OutgoingMessage {
+fn message(group: &str, key: &DocumentKey, job: Job, trace: &Trace) -> OutgoingMessage {
     let envelope = JobEnvelope {
         tenant_id: key.tenant_id.clone(),
         document_id: key.document_id,
@@ -57,7 +79,7 @@ fn message(key: &DocumentKey, job: Job, trace: &Trace) -> OutgoingMessage {
     let traceparent = trace.traceparent.iter().map(|value| (TRACEPARENT.to_owned(), value.clone()));
     OutgoingMessage {
         body: envelope.to_body(),
-        group: Some(key.tenant_id.to_string()),
+        group: Some(group.to_owned()),
         delay_ms: 0,
         attributes: traceparent.collect(),
     }

@@ -5,10 +5,11 @@
 use std::sync::Arc;
 
 use millrace_domain::{Document, DocumentKey, Generation, Status};
-use millrace_ports::{BlobKey, BlobPrefix, BlobStore, ErrorKind, PortError, SearchIndex, StepKey};
+use millrace_ports::{BlobKey, BlobPrefix, BlobStore, ErrorKind, PortError, StepKey};
 
 use crate::documents::Documents;
-use crate::step::{Begun, Steps};
+use crate::index_spaces::IndexSpaces;
+use crate::step::{Begun, Delivery, Steps};
 
 /// How long a job waits while a purge is under way that may be past what the job's worker wrote.
 const PURGE_WAIT_MS: u64 = 30_000;
@@ -23,10 +24,21 @@ pub struct Leftovers {
     /// The contents.
     pub blobs: Arc<dyn BlobStore>,
     /// The index.
-    pub index: Arc<dyn SearchIndex>,
+    pub index: IndexSpaces,
 }
 
 impl Leftovers {
+    /// For a message that was delivered before: whoever had it may have died after it wrote into an index space that has been
+    /// given up since, and before it looked.
+    pub(crate) async fn tidy_repeated(&self, delivery: &Delivery) -> Result<(), PortError> {
+        if delivery.receive_count < 2 && !delivery.redriven {
+            return Ok(());
+        }
+        let key = delivery.key();
+        let Some(document) = self.documents.load(&key).await? else { return Ok(()) };
+        self.index.tidy_document(&key, &document.collection).await
+    }
+
     /// The document refused what a worker had just written under a generation. Gives the document as it was found. An
     /// error, which may be that a purge is under way, means that the job has to come again.
     pub(crate) async fn withdraw(

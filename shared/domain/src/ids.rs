@@ -9,6 +9,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::IndexSpace;
+
 /// Why a text is not a valid identifier. `what` names the identifier's kind, `rule` what it must look like.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("invalid {what}: expected {rule}")]
@@ -205,6 +207,43 @@ impl Default for CollectionName {
     }
 }
 
+/// Between a collection's name and the number of an index space. No name that a client may give holds it.
+const SPACE: char = '~';
+
+impl CollectionName {
+    /// The name under which an index keeps what lies in a space of this collection. The first space has the collection's own
+    /// name, so that what was stored before there were spaces lies in it.
+    #[must_use]
+    pub fn in_space(&self, space: IndexSpace) -> Self {
+        if space == IndexSpace::FIRST {
+            self.of_client()
+        } else {
+            Self(format!("{}{SPACE}{space}", self.of_client()))
+        }
+    }
+
+    /// The collection's own name, without a space.
+    #[must_use]
+    pub fn of_client(&self) -> Self {
+        let name = self.0.split_once(SPACE).map_or(self.0.as_str(), |(name, _)| name);
+        Self(name.to_owned())
+    }
+
+    /// Reads a name that an index stored: a collection's own, or one that `in_space` made.
+    pub fn from_index(text: &str) -> Result<Self, InvalidId> {
+        let Some((name, space)) = text.split_once(SPACE) else { return Self::new(text) };
+        let name = Self::new(name)?;
+        match space.parse::<u32>() {
+            Ok(number) if number > 0 && number.to_string() == space => {
+                Ok(name.in_space(IndexSpace::new(number)))
+            }
+            _ => {
+                Err(InvalidId { what: "index name", rule: "a collection name, or one with '~' and a number" })
+            }
+        }
+    }
+}
+
 impl TenantId {
     /// The tenant of a single node that asks for no keys.
     pub fn local_default() -> Self {
@@ -230,5 +269,20 @@ mod tests {
             assert!(TenantId::new(bad).is_err(), "{bad:?} was accepted");
         }
         assert!(TenantId::new("acme-1_x").is_ok());
+    }
+
+    #[test]
+    fn the_name_of_a_space_reads_back_and_is_no_name_of_a_client() {
+        let name = CollectionName::new("papers").unwrap();
+        assert_eq!(name.in_space(IndexSpace::FIRST), name);
+        let second = name.in_space(IndexSpace::new(2));
+        assert_eq!(second.as_str(), "papers~2");
+        assert!(CollectionName::new(second.as_str()).is_err());
+        assert_eq!(CollectionName::from_index("papers~2").unwrap(), second);
+        assert_eq!(CollectionName::from_index("papers").unwrap(), name);
+        assert_eq!((second.of_client(), second.in_space(IndexSpace::FIRST)), (name.clone(), name));
+        for bad in ["papers~0", "papers~02", "papers~", "papers~x", "~1", "a~1~2"] {
+            assert!(CollectionName::from_index(bad).is_err(), "{bad} was accepted");
+        }
     }
 }

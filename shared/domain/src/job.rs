@@ -7,7 +7,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{BatchIndex, DocumentId, DocumentKey, Generation, InvalidId, TenantId, Trace};
+use crate::{BatchIndex, DocumentId, DocumentKey, Generation, IndexSpace, InvalidId, TenantId, Trace};
 
 /// The queues there are. One worker function consumes each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -71,6 +71,15 @@ pub enum Job {
         /// Which batch.
         batch: BatchIndex,
     },
+    /// Write one batch of a live generation into the index space that is being built under another model.
+    ReembedBatch {
+        /// Which generation.
+        generation: Generation,
+        /// Which batch.
+        batch: BatchIndex,
+        /// Which space; of a saga that has ended since, the job is without purpose.
+        space: IndexSpace,
+    },
     /// Remove what a failed, cancelled or superseded generation left behind.
     PurgeGeneration {
         /// Which.
@@ -85,7 +94,7 @@ impl Job {
     pub const fn queue(&self) -> QueueName {
         match self {
             Self::IngestDocument { .. } => QueueName::Ingest,
-            Self::EmbedChunks { .. } => QueueName::Embed,
+            Self::EmbedChunks { .. } | Self::ReembedBatch { .. } => QueueName::Embed,
             Self::PurgeGeneration { .. } | Self::PurgeDocument {} => QueueName::Purge,
         }
     }

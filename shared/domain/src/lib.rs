@@ -1,6 +1,7 @@
-//! The Millrace domain: the Document aggregate, its commands and events, jobs, envelopes and ids.
+//! The Millrace domain: the Document aggregate, its commands and events, collections, jobs, envelopes and ids.
 //! Pure: no async, no input or output, no clock, no randomness.
 
+mod collection;
 mod document;
 mod envelope;
 mod failure;
@@ -10,6 +11,7 @@ mod measures;
 mod upcast;
 mod upload_name;
 
+pub use collection::*;
 pub use document::*;
 pub use envelope::*;
 pub use failure::*;

@@ -57,6 +57,27 @@ number!(
     /// The position of an embedding batch in its generation, from 0.
     BatchIndex(u32)
 );
+number!(
+    /// Which of a collection's index spaces: each holds entries of one model, and its number is never used again.
+    IndexSpace(u32)
+);
+number!(
+    /// How often a record was replaced: what a compare-and-swap compares.
+    Revision(u64)
+);
+
+impl IndexSpace {
+    /// The one that a collection begins with.
+    pub const FIRST: Self = Self(0);
+}
+
+impl Revision {
+    /// The one after this.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
 
 impl Version {
     /// Before the first event.

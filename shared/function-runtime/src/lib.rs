@@ -13,7 +13,7 @@
 //! # A whole function
 //!
 //! Orders to charge come from a queue, some of them twice. What is `ledger` and `queue` here are `DynamoDbJobLedger` and
-//! `SqsJobQueue` of `millrace-adapters-aws` when deployed; `examples/idempotent_function.rs` is the same as a program.
+//! `SqsJobQueue` of `millrace-adapters-aws` when deployed; `examples/idempotent_function` is the same as a program.
 //!
 //! ```
 //! use std::collections::HashMap;

@@ -12,9 +12,9 @@ use millrace_adapters_aws::s3::{S3BlobStore, S3UploadUrls};
 use millrace_adapters_aws::s3vectors::{S3VectorsIndex, SearchTables};
 use millrace_adapters_aws::sqs::{SqsDeadLetters, SqsJobQueue, SqsQueues};
 use millrace_adapters_system::{SystemClock, SystemIdGenerator};
-use millrace_application::{Documents, StepPolicy, Steps};
+use millrace_application::Documents;
 use millrace_domain::{DocumentKey, TenantId};
-use millrace_ports::{Clock, EventStore, IdGenerator, JobLedger};
+use millrace_ports::{Clock, EventStore, IdGenerator};
 
 /// AWS as one deployment sees it.
 #[derive(Debug)]
@@ -96,11 +96,6 @@ impl Cloud {
     /// The documents over their histories.
     pub fn documents(&self, events: Arc<dyn EventStore>) -> Documents {
         Documents::new(events, self.clock.clone(), self.ids.clone())
-    }
-
-    /// Steps claimed in a ledger.
-    pub fn steps(&self, ledger: Arc<dyn JobLedger>) -> Steps {
-        Steps::new(ledger, self.clock.clone(), self.ids.clone(), StepPolicy::default())
     }
 
     /// A document that does not exist, to ask for when a connection is to be opened.

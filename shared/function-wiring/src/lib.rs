@@ -5,8 +5,10 @@ mod cloud;
 mod embedder;
 mod settings;
 mod warm_up;
+mod workbench;
 
 pub use cloud::Cloud;
-pub use embedder::EmbedderConfig;
+pub use embedder::{EmbedderConfigs, embedding_models};
 pub use settings::{aws, bytes, journal, journal_to_read, queues, search, table};
 pub use warm_up::{Warming, warm_up};
+pub use workbench::{CloudWorkbench, WorkbenchSettings};

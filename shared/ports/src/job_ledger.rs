@@ -5,7 +5,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use millrace_domain::{
-    BatchIndex, DocumentKey, EventId, Generation, IdempotencyKey, TenantId, Timestamp, Version,
+    BatchIndex, DocumentKey, EventId, Generation, IdempotencyKey, IndexSpace, TenantId, Timestamp, Version,
 };
 use uuid::Uuid;
 
@@ -24,6 +24,25 @@ impl StepKey {
     /// Embed a batch. A retry is a step of its own.
     pub fn embed(key: &DocumentKey, generation: Generation, retry: u32, batch: BatchIndex) -> Self {
         Self(format!("embed/{}/{}/{generation}/{retry}/{batch}", key.tenant_id, key.document_id))
+    }
+
+    /// Write a batch into the index space that is being built. A retry of the generation is a step of its own.
+    pub fn reembed(
+        key: &DocumentKey,
+        (generation, retry): (Generation, u32),
+        batch: BatchIndex,
+        space: IndexSpace,
+    ) -> Self {
+        Self(format!("reembed/{}/{}/{generation}/{retry}/{batch}/{space}", key.tenant_id, key.document_id))
+    }
+
+    /// Send the batches of a generation for an index space; asked for again it waits longer each time.
+    pub fn send_reembedding(
+        key: &DocumentKey,
+        (generation, retry): (Generation, u32),
+        space: IndexSpace,
+    ) -> Self {
+        Self(format!("send-reembed/{}/{}/{generation}/{retry}/{space}", key.tenant_id, key.document_id))
     }
 
     /// Purge a generation of its index entries, or of its content too. A retry leaves leftovers of its own.

@@ -3,29 +3,29 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use millrace_domain::{CollectionName, ContentHash, ModelId, TenantId, Timestamp};
+use millrace_domain::{Collection, CollectionName, ContentHash, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::PortError;
 
-/// A collection and the model all its vectors come from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Collection {
-    /// Whose.
-    pub tenant_id: TenantId,
-    /// Its name.
-    pub name: CollectionName,
-    /// The model.
-    pub model: ModelId,
-    /// Length of its vectors.
-    pub dimensions: u16,
-    /// When it was first used.
-    pub created_at: Timestamp,
+/// Most collections on one page.
+pub const COLLECTIONS_PAGE_MAX: usize = 200;
+
+/// Some collections of a tenant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CollectionPage {
+    /// By name, ascending.
+    pub collections: Vec<Collection>,
+    /// What to pass as `after` for the next page; absent on the last.
+    pub next: Option<CollectionName>,
 }
 
 /// Collections by tenant and name.
 ///
-/// An implementer promises: of two creations at once one wins and both callers get the winner.
+/// An implementer promises: of two creations at once one wins and both callers get the winner; of two replacements of the
+/// same revision one wins and the other gets `Conflict`; every read sees each change that was acknowledged before it began,
+/// those of all collections under re-embedding too; all of it survives a crash. After `Unavailable` a change may or may not
+/// have happened: read again to learn.
 #[async_trait]
 pub trait CollectionStore: Send + Sync + fmt::Debug {
     /// The collection, if it was ever used.
@@ -33,6 +33,22 @@ pub trait CollectionStore: Send + Sync + fmt::Debug {
 
     /// Creates it unless it exists; gives what is stored afterwards.
     async fn create_if_absent(&self, collection: Collection) -> Result<Collection, PortError>;
+
+    /// Stores a changed collection, if the stored one still has the revision that the changed one bears. Gives what is
+    /// stored: the same with the next revision. `Conflict` if somebody else changed it, `NotFound` if there is none.
+    async fn replace(&self, changed: Collection) -> Result<Collection, PortError>;
+
+    /// One page of a tenant's collections, at most `limit` up to `COLLECTIONS_PAGE_MAX`, those after a name.
+    async fn list(
+        &self,
+        tenant: &TenantId,
+        after: Option<&CollectionName>,
+        limit: usize,
+    ) -> Result<CollectionPage, PortError>;
+
+    /// Collections of all tenants that bear a re-embedding, at most `limit`. Cheap where there are none, for it is asked
+    /// again and again.
+    async fn under_reembedding(&self, limit: usize) -> Result<Vec<(TenantId, CollectionName)>, PortError>;
 }
 
 /// A key that a client authenticates with. The secret itself is shown once and never stored.

@@ -200,10 +200,17 @@ impl Story {
 
     /// The purge and the receipt.
     pub fn purge(&mut self, ids: &dyn IdGenerator) -> Append {
-        let vectors =
-            Command::RecordVectorsPurged { generation: None, chunks: 0, vectors: 0, cached_vectors: 0 };
-        let content = Command::RecordContentPurged { generation: None, blobs: 1, bytes: ByteSize::new(10) };
-        self.apply_all(ids, vec![vectors, content, Command::CompleteDeletion { at: self.now }])
+        let attempts = Some(1);
+        let vectors = Command::RecordVectorsPurged {
+            generation: None,
+            chunks: 0,
+            vectors: 0,
+            cached_vectors: 0,
+            attempts,
+        };
+        let content =
+            Command::RecordContentPurged { generation: None, blobs: 1, bytes: ByteSize::new(10), attempts };
+        self.apply_all(ids, vec![vectors, content, Command::CompleteDeletion { attempts, at: self.now }])
     }
 
     /// From upload to ready, in as many appends as steps.

@@ -4,6 +4,7 @@
 
 mod driving;
 mod looking;
+mod moving;
 mod samples;
 mod tiny_embedder;
 mod tiny_extractor;
@@ -12,6 +13,8 @@ mod world;
 pub use driving::{Answer, SqsAnswer};
 pub use looking::{Leftovers, event_type};
 pub use samples::{SAMPLE_TENANT, SampleDocument, sample, sample_names};
-pub use tiny_embedder::{TINY_MODEL, TinyEmbedder, Trouble};
+pub use tiny_embedder::{FURTHER_MODEL, TINY_MODEL, TinyEmbedder, Trouble};
 pub use tiny_extractor::TinyExtractor;
-pub use world::{BATCH_SIZE, Parts, World};
+pub use world::World;
+
+pub use millrace_memory_node::{BATCH_SIZE, Parts};

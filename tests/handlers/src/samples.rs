@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use millrace_application::Context;
 use millrace_domain::{
-    ByteSize, CollectionName, Command, Content, ContentHash, DocumentId, DocumentKey, Generation, Job,
-    QueueName,
+    ByteSize, Collection, CollectionName, Command, Content, ContentHash, DocumentId, DocumentKey, Generation,
+    Job, QueueName,
 };
-use millrace_ports::{BlobKey, Clock as _, Collection, Embedder as _, IdGenerator as _};
+use millrace_ports::{BlobKey, Clock as _, Embedder as _, IdGenerator as _};
 use millrace_test_support::builders::{tenant, trace};
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
@@ -74,13 +74,9 @@ impl World {
     /// The first upload to a collection makes it.
     async fn use_collection(&self, key: &DocumentKey) {
         let model = self.embedder.model();
-        let collection = Collection {
-            tenant_id: key.tenant_id.clone(),
-            name: CollectionName::default(),
-            model: model.id.clone(),
-            dimensions: model.dimensions,
-            created_at: self.clock.now(),
-        };
+        let model = (model.id.clone(), model.dimensions);
+        let name = CollectionName::default();
+        let collection = Collection::new(key.tenant_id.clone(), name, model, self.clock.now());
         self.behind.collections.create_if_absent(collection).await.expect("memory suffices");
     }
 

@@ -12,6 +12,8 @@ use sha2::{Digest, Sha256};
 pub const TINY_MODEL: &str = "tiny-1";
 /// Length of its vectors: as many numbers as a hash has bytes.
 const DIMENSIONS: u16 = 32;
+/// The model to move collections to.
+pub const FURTHER_MODEL: &str = "tiny-further";
 
 /// How it fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +48,12 @@ impl Default for TinyEmbedder {
 impl TinyEmbedder {
     /// The same vectors under another name.
     pub fn named(name: &str) -> Self {
-        let model = EmbeddingModel { id: model(name), dimensions: DIMENSIONS, tokens_max: 64 };
+        Self::of_dimensions(name, DIMENSIONS)
+    }
+
+    /// A model of its own: with vectors of another length, at most as many numbers as a hash has bytes.
+    pub fn of_dimensions(name: &str, dimensions: u16) -> Self {
+        let model = EmbeddingModel { id: model(name), dimensions, tokens_max: 64 };
         Self { model, state: Mutex::default() }
     }
 
@@ -62,8 +69,13 @@ impl TinyEmbedder {
 
     /// The vector of a text.
     pub fn vector(text: &str) -> Embedding {
+        Self::vector_of(text, DIMENSIONS)
+    }
+
+    fn vector_of(text: &str, dimensions: u16) -> Embedding {
         let digest = Sha256::digest(text);
-        let numbers: Vec<f32> = digest.iter().map(|byte| f32::from(*byte) - 127.5).collect();
+        let numbers: Vec<f32> =
+            digest.iter().take(usize::from(dimensions)).map(|byte| f32::from(*byte) - 127.5).collect();
         let norm = numbers.iter().map(|number| number * number).sum::<f32>().sqrt();
         Embedding(numbers.into_iter().map(|number| number / norm).collect())
     }
@@ -101,7 +113,7 @@ impl Embedder for TinyEmbedder {
                 Some(Trouble::Invalid) => return Err(EmbedderError::Invalid("test".into())),
             }
         }
-        Ok(texts.iter().map(|text| Self::vector(text)).collect())
+        Ok(texts.iter().map(|text| Self::vector_of(text, self.model.dimensions)).collect())
     }
 }
 

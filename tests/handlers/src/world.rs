@@ -1,73 +1,22 @@
 //! `World`: what a single node composes, over adapters in memory. The use cases reach every port through a fault decorator;
 //! a test looks at the adapters behind. Driving it is in `driving`, looking at it in `looking`.
-#![expect(clippy::expect_used, reason = "a world that cannot be made is a broken test")]
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use millrace_adapters_local::{
-    Database, EventPattern, JournalStream, LocalEventBus, LocalUploadUrls, MemoryBlobStore, Publications,
-    Rule, SqliteEmbeddingCache, SqliteEventStore, SqliteJobLedger, SqliteJobQueue, SqliteReadModel,
-    SqliteSearchIndex, SqliteSettings,
-};
+use millrace_adapters_local::JournalStream;
 use millrace_application::{
-    AcceptContent, CachedVectors, CancelIngestion, CompleteUpload, DeleteDocument, Documents, EmbedChunks,
-    FailIngestion, IngestDocument, Jobs, Leftovers, ListDeadLetters, ProjectDocuments, PublishEvents,
-    PurgeDocument, PurgeGeneration, ReceiveUpload, RedriveDeadLetters, ReplaceDocument, RetryIngestion,
-    SUBSCRIPTIONS, SearchDocuments, StartUpload, StepPolicy, Steps, Sweep, SweepPolicy, UploadDocument,
-    UploadHistory, queue_policy,
+    AbortReembedding, CancelIngestion, CompleteUpload, DeleteDocument, Documents, Embedders, EmbeddingModels,
+    IndexSpaces, IngestDocument, ListDeadLetters, ProjectDocuments, PublishEvents, ReceiveUpload,
+    RedriveDeadLetters, ReembedPolicy, ReplaceDocument, RetryIngestion, SearchDocuments, StartReembedding,
+    StartUpload, Sweep, UploadDocument,
 };
-use millrace_chunking::{ChunkingPolicy, TokenCounting};
-use millrace_domain::{ByteSize, QueueName};
-use millrace_ports::{
-    BlobStore, Clock, CollectionStore, DeadLetters, Embedder, EmbeddingCache, EventBus, EventStore,
-    IdGenerator, JobConsumer, JobLedger, JobQueue, ReadModel, SearchIndex, UploadReceiver, UploadUrls,
-};
+use millrace_embed_worker::Embeds;
+use millrace_memory_node::{CONTENT_BYTES_MAX, MemoryNode, Parts, small_chunks};
+use millrace_ports::{Embedder, JobConsumer};
 use millrace_sweeper::Purges;
-use millrace_test_support::{
-    FaultPlan, FaultyBlobStore, FaultyEmbeddingCache, FaultyEventBus, FaultyEventStore, FaultyJobLedger,
-    FaultyJobQueue, FaultyReadModel, FaultySearchIndex, FaultyUploadUrls, SeededIds, SimClock, WordTokenizer,
-};
+use millrace_test_support::{FaultPlan, SeededIds, SimClock};
 
-use crate::{TinyEmbedder, TinyExtractor};
-
-/// Chunks of one embedding batch: few, so that short texts have several.
-pub const BATCH_SIZE: usize = 2;
-/// Most tokens, here words, of a chunk.
-const TOKENS_MAX: u16 = 32;
-/// Largest content.
-const CONTENT_BYTES_MAX: ByteSize = ByteSize::new(1 << 20);
-
-/// The adapters, without faults.
-#[derive(Debug, Clone)]
-pub struct Parts {
-    /// The histories.
-    pub store: Arc<dyn EventStore>,
-    /// The claims.
-    pub ledger: Arc<dyn JobLedger>,
-    /// Sending and steering messages.
-    pub queue: Arc<dyn JobQueue>,
-    /// Receiving them.
-    pub consumer: Arc<dyn JobConsumer>,
-    /// What was given up on them.
-    pub dead_letters: Arc<dyn DeadLetters>,
-    /// The contents.
-    pub blobs: Arc<dyn BlobStore>,
-    /// Vectors already paid for.
-    pub cache: Arc<dyn EmbeddingCache>,
-    /// The index.
-    pub index: Arc<dyn SearchIndex>,
-    /// The lists.
-    pub views: Arc<dyn ReadModel>,
-    /// The bus.
-    pub bus: Arc<dyn EventBus>,
-    /// The collections.
-    pub collections: Arc<dyn CollectionStore>,
-    /// URLs for uploads.
-    pub urls: Arc<dyn UploadUrls>,
-    /// Their receiving end.
-    pub receiver: Arc<dyn UploadReceiver>,
-}
+use crate::{FURTHER_MODEL, TinyEmbedder, TinyExtractor};
 
 /// All of it.
 #[derive(Debug)]
@@ -80,6 +29,8 @@ pub struct World {
     pub faults: Arc<FaultPlan>,
     /// The model.
     pub embedder: Arc<TinyEmbedder>,
+    /// The model to move collections to.
+    pub further: Arc<TinyEmbedder>,
     /// What lies behind the faults.
     pub behind: Parts,
     /// The queues' consumer, with faults.
@@ -110,10 +61,14 @@ pub struct World {
     pub redrive: RedriveDeadLetters,
     /// Searching.
     pub search: SearchDocuments,
+    /// Moving a collection to another model.
+    pub start_reembedding: StartReembedding,
+    /// Stopping that.
+    pub abort_reembedding: AbortReembedding,
     /// chunk-worker's use case.
     pub ingest: IngestDocument,
     /// embed-worker's use case.
-    pub embed: EmbedChunks,
+    pub embed: Embeds,
     /// The sweeper's sagas.
     pub purges: Purges,
     /// The sweeper's schedule.
@@ -132,91 +87,23 @@ impl World {
 
     /// An empty world with another embedder.
     pub async fn with_embedder(embedder: TinyEmbedder) -> Self {
+        Self::with_embedders(embedder, TinyEmbedder::of_dimensions(FURTHER_MODEL, 16)).await
+    }
+
+    /// An empty world with another embedder, and another one to move collections to.
+    pub async fn with_embedders(embedder: TinyEmbedder, further: TinyEmbedder) -> Self {
         let clock = Arc::new(SimClock::default());
-        let database = Database::open_in_memory().expect("memory suffices");
-        let (behind, journal) = open(&database, &clock).await;
+        let node = MemoryNode::open(clock.clone()).await;
         let (faults, ids) = (Arc::new(FaultPlan::new()), Arc::new(SeededIds::new(7)));
-        let used = behind.with_faults(&faults);
-        compose(clock, ids, faults, Arc::new(embedder), (behind, used), journal)
+        compose(clock, ids, faults, (Arc::new(embedder), Arc::new(further)), node)
     }
 
     /// The API's parts with another model, over the same adapters: a server that was started anew.
     pub fn upload_with_model(&self, embedder: &TinyEmbedder) -> UploadDocument {
-        UploadDocument::new(accept(&self.behind, &self.documents, self.ids.clone(), embedder))
-    }
-}
-
-async fn open(database: &Database, clock: &Arc<SimClock>) -> (Parts, JournalStream) {
-    let clock: Arc<dyn Clock> = clock.clone();
-    let publications =
-        Arc::new(Publications::load(database).await.expect("an empty database publishes nothing"));
-    let store = Arc::new(SqliteEventStore::new(database.clone(), publications.clone()));
-    let policies: HashMap<_, _> =
-        QueueName::ALL.map(|queue| (queue, queue_policy(queue, StepPolicy::default()))).into();
-    let queue = Arc::new(SqliteJobQueue::new(database.clone(), clock.clone(), policies));
-    let rules = SUBSCRIPTIONS.map(|subscription| Rule {
-        subscriber: subscription.queue,
-        pattern: EventPattern::Prefix(subscription.event_type_prefix.into()),
-    });
-    let index = SqliteSearchIndex::open(database.clone(), publications).await.expect("an empty index opens");
-    let journal = JournalStream::new(database.clone(), &store);
-    let blobs: Arc<dyn BlobStore> = Arc::new(MemoryBlobStore::new(clock.clone()));
-    let urls = LocalUploadUrls::open(database, [7; 32], blobs.clone(), queue.clone(), clock.clone());
-    let urls = Arc::new(urls.await.expect("an empty database takes a secret"));
-    let parts = Parts {
-        store,
-        ledger: Arc::new(SqliteJobLedger::new(database.clone(), clock.clone())),
-        bus: Arc::new(LocalEventBus::new(queue.clone(), &rules)),
-        consumer: queue.clone(),
-        dead_letters: queue.clone(),
-        queue,
-        blobs,
-        urls: urls.clone(),
-        receiver: urls,
-        cache: Arc::new(SqliteEmbeddingCache::new(database.clone(), 10_000)),
-        index: Arc::new(index),
-        views: Arc::new(SqliteReadModel::new(database.clone())),
-        collections: Arc::new(SqliteSettings::new(database.clone())),
-    };
-    (parts, journal)
-}
-
-impl Parts {
-    /// The same parts behind a plan of faults.
-    fn with_faults(&self, plan: &Arc<FaultPlan>) -> Self {
-        Self {
-            store: Arc::new(FaultyEventStore::new(self.store.clone(), plan.clone())),
-            ledger: Arc::new(FaultyJobLedger::new(self.ledger.clone(), plan.clone())),
-            queue: Arc::new(FaultyJobQueue::new(self.queue.clone(), plan.clone())),
-            consumer: Arc::new(FaultyJobQueue::new(self.consumer.clone(), plan.clone())),
-            dead_letters: Arc::new(FaultyJobQueue::new(self.dead_letters.clone(), plan.clone())),
-            blobs: Arc::new(FaultyBlobStore::new(self.blobs.clone(), plan.clone())),
-            cache: Arc::new(FaultyEmbeddingCache::new(self.cache.clone(), plan.clone())),
-            index: Arc::new(FaultySearchIndex::new(self.index.clone(), plan.clone())),
-            views: Arc::new(FaultyReadModel::new(self.views.clone(), plan.clone())),
-            bus: Arc::new(FaultyEventBus::new(self.bus.clone(), plan.clone())),
-            collections: self.collections.clone(),
-            urls: Arc::new(FaultyUploadUrls::new(self.urls.clone(), plan.clone())),
-            receiver: self.receiver.clone(),
-        }
-    }
-}
-
-fn accept(
-    parts: &Parts,
-    documents: &Documents,
-    ids: Arc<dyn IdGenerator>,
-    embedder: &TinyEmbedder,
-) -> AcceptContent {
-    AcceptContent {
-        documents: documents.clone(),
-        jobs: Jobs::new(parts.queue.clone()),
-        ledger: parts.ledger.clone(),
-        blobs: parts.blobs.clone(),
-        collections: parts.collections.clone(),
-        ids,
-        model: embedder.model().clone(),
-        content_bytes_max: CONTENT_BYTES_MAX,
+        let bench = self.behind.workbench(self.clock.clone(), self.ids.clone());
+        let collections = self.behind.collections.clone();
+        let models = EmbeddingModels::only(embedder.model().clone());
+        UploadDocument::new(bench.accept(collections, models, CONTENT_BYTES_MAX))
     }
 }
 
@@ -224,33 +111,33 @@ fn compose(
     clock: Arc<SimClock>,
     ids: Arc<SeededIds>,
     faults: Arc<FaultPlan>,
-    embedder: Arc<TinyEmbedder>,
-    (behind, used): (Parts, Parts),
-    journal: JournalStream,
+    (embedder, further): (Arc<TinyEmbedder>, Arc<TinyEmbedder>),
+    MemoryNode { parts: behind, journal, .. }: MemoryNode,
 ) -> World {
-    let documents = Documents::new(used.store.clone(), clock.clone(), ids.clone());
-    let jobs = Jobs::new(used.queue.clone());
-    let steps = Steps::new(used.ledger.clone(), clock.clone(), ids.clone(), StepPolicy::default());
-    let fail = FailIngestion::new(documents.clone(), jobs.clone());
-    let accept = accept(&used, &documents, ids.clone(), &embedder);
-    let leftovers = Leftovers {
-        documents: documents.clone(),
-        steps: steps.clone(),
-        blobs: used.blobs.clone(),
-        index: used.index.clone(),
-    };
-    let purges = purges(&used, &documents, &steps);
-    let history = UploadHistory::new(used.store.clone());
-    let complete =
-        CompleteUpload { accept: accept.clone(), history: history.clone(), urls: used.urls.clone() };
+    let used = behind.behind_faults(&faults);
+    let bench = used.workbench(clock.clone(), ids.clone());
+    let (documents, jobs) = (&bench.documents, &bench.jobs);
+    let embedders = Embedders::only(embedder.clone()).with(further.clone());
+    let (index, cache) = (IndexSpaces::new(used.index.clone(), used.collections.clone()), &used.cache);
+    let accept = bench.accept(used.collections.clone(), embedders.models(), CONTENT_BYTES_MAX);
+    let reembeddings = bench.reembeddings(used.collections.clone());
+    // One document, or one transition, in each slice: so that tests can come between any two.
+    let policy = ReembedPolicy { slice_ms: 0, page: 1, ..ReembedPolicy::default() };
+    let advance = bench.advance_reembeddings(index.clone(), used.views.clone(), policy);
+    let complete = bench.complete_upload(accept.clone(), used.urls.clone());
+    let purges = Purges::new(&bench, index.clone(), cache.clone());
     World {
         start: StartUpload {
             accept: accept.clone(),
-            history: history.clone(),
+            history: bench.history.clone(),
             urls: used.urls.clone(),
             content_bytes_max: CONTENT_BYTES_MAX,
         },
-        receive: ReceiveUpload { blobs: used.blobs.clone(), history, receiver: used.receiver.clone() },
+        receive: ReceiveUpload {
+            blobs: used.blobs.clone(),
+            history: bench.history.clone(),
+            receiver: used.receiver.clone(),
+        },
         complete: complete.clone(),
         journal,
         documents: Documents::new(behind.store.clone(), clock.clone(), ids.clone()),
@@ -264,49 +151,20 @@ fn compose(
         search: SearchDocuments {
             store: behind.store.clone(),
             index: behind.index.clone(),
-            embedder: embedder.clone(),
+            embedders: embedders.clone(),
             collections: behind.collections.clone(),
         },
-        ingest: IngestDocument {
-            documents: documents.clone(),
-            jobs: jobs.clone(),
-            steps: steps.clone(),
-            fail: fail.clone(),
-            blobs: used.blobs.clone(),
-            extractor: Arc::new(TinyExtractor::default()),
-            tokenizer: Arc::new(WordTokenizer),
-            index: used.index.clone(),
-            leftovers: leftovers.clone(),
-            ids: ids.clone(),
-            policy: ChunkingPolicy::new(TOKENS_MAX, 4)
-                .expect("the bounds are within range")
-                .with_counting(TokenCounting::AddsUpAtWhiteSpace),
-            batch_size: BATCH_SIZE,
+        ingest: bench.ingest_document(index.clone(), small_chunks(Arc::new(TinyExtractor::default()))),
+        embed: Embeds::new(&bench, index.clone(), embedders.clone(), cache.clone()),
+        start_reembedding: StartReembedding {
+            reembeddings: reembeddings.clone(),
+            models: embedders.models(),
+            views: used.views.clone(),
         },
-        embed: EmbedChunks {
-            documents: documents.clone(),
-            jobs: jobs.clone(),
-            steps,
-            fail,
-            blobs: used.blobs.clone(),
-            embedder: embedder.clone(),
-            cache: used.cache.clone(),
-            index: used.index.clone(),
-            leftovers,
-            ids: ids.clone(),
-        },
+        abort_reembedding: AbortReembedding::new(reembeddings, used.views.clone()),
         purges,
-        sweep: Sweep {
-            documents: documents.clone(),
-            store: used.store.clone(),
-            jobs,
-            ledger: used.ledger.clone(),
-            blobs: used.blobs.clone(),
-            complete,
-            ids: ids.clone(),
-            policy: SweepPolicy::default(),
-        },
-        project: ProjectDocuments::new(documents, used.views.clone()),
+        sweep: bench.sweep(complete, advance),
+        project: ProjectDocuments::new(documents.clone(), used.views.clone()),
         publish: PublishEvents::new(used.bus.clone()),
         consumer: used.consumer,
         behind,
@@ -314,28 +172,6 @@ fn compose(
         ids,
         faults,
         embedder,
-    }
-}
-
-fn cached_vectors(used: &Parts) -> CachedVectors {
-    CachedVectors::new(used.blobs.clone(), used.cache.clone())
-}
-
-fn purges(used: &Parts, documents: &Documents, steps: &Steps) -> Purges {
-    Purges {
-        document: PurgeDocument {
-            documents: documents.clone(),
-            steps: steps.clone(),
-            blobs: used.blobs.clone(),
-            vectors: cached_vectors(used),
-            index: used.index.clone(),
-        },
-        generation: PurgeGeneration {
-            documents: documents.clone(),
-            steps: steps.clone(),
-            blobs: used.blobs.clone(),
-            vectors: cached_vectors(used),
-            index: used.index.clone(),
-        },
+        further,
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use crate::random::Random;
 use crate::targets::{Input, Target, Verdict};
@@ -17,6 +18,8 @@ pub struct Campaign {
     pub first: u64,
     /// How many inputs.
     pub inputs: u64,
+    /// When to end before that, if not all were run by then.
+    pub until: Option<Instant>,
     /// Where inputs that broke a promise are kept.
     pub kept_in: PathBuf,
 }
@@ -74,7 +77,10 @@ impl Campaign {
     /// If an input cannot be kept.
     pub async fn run(&self, target: &dyn Target) -> anyhow::Result<Findings> {
         let mut findings = Findings::default();
-        for index in self.first..self.first + self.inputs {
+        for index in self.first..self.first.saturating_add(self.inputs) {
+            if self.until.is_some_and(|until| Instant::now() >= until) {
+                break;
+            }
             let input = target.input(&mut Random::new(self.seed, index));
             let judged = target.judge(&input).await;
             *findings.outcomes.entry(judged.outcome).or_default() += 1;

@@ -75,6 +75,7 @@ fn other_value(value: &Value, donor: &Value, random: &mut Random) -> Value {
                 json!(" "),
                 json!("\0"),
                 json!("\u{202e}"),
+                json!("%ff%2"),
                 json!("👍".repeat(100)),
                 json!([]),
                 json!({}),

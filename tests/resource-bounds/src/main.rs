@@ -1,22 +1,26 @@
 //! Throws mutated inputs at the parsers and decoders for as long as wanted:
-//! `cargo run --release -p resource-bounds -- --target pdf --inputs 1000000`.
+//! `cargo run --release -p resource-bounds -- --target pdf --inputs 1000000`, or all of them in turn for so long:
+//! `... -- --seconds 3600 --seed 7`.
 //! Inputs that broke a promise, or were contained but are worth a look, are kept under `target/resource-bounds`.
 
 #![expect(clippy::print_stdout, reason = "the findings are what this program is for")]
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use resource_bounds::small_files::small_files;
 use resource_bounds::targets::{self, DocumentTarget, Input, Target, outcome_of};
 use resource_bounds::{Campaign, CorpusFile, corpus_files, run_if_child};
 
-const USAGE: &str = "usage: resource-bounds [--target NAME] [--inputs N] [--seed N] [--first N] [--seeds FOLDER] [--file PATH] [--write-corpus FOLDER]";
+const USAGE: &str = "usage: resource-bounds [--target NAME] [--inputs N] [--seconds N] [--seed N] [--first N] [--seeds FOLDER] [--file PATH] [--write-corpus FOLDER]";
 
 struct Options {
     target: Option<String>,
     campaign: Campaign,
+    /// How long all targets together get, instead of a number of inputs; each an equal part.
+    seconds: Option<u64>,
     /// More documents to start from.
     seeds: Option<PathBuf>,
     /// Inputs to run as they are, instead of mutating.
@@ -38,14 +42,16 @@ fn main() -> anyhow::Result<ExitCode> {
 impl Options {
     fn parse(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<Self> {
         let kept_in = PathBuf::from("target/resource-bounds");
-        let campaign = Campaign { seed: 0x5EED, first: 0, inputs: 1_000, kept_in };
-        let mut options = Self { target: None, campaign, seeds: None, files: Vec::new(), corpus: None };
+        let campaign = Campaign { seed: 0x5EED, first: 0, inputs: 1_000, until: None, kept_in };
+        let mut options =
+            Self { target: None, campaign, seconds: None, seeds: None, files: Vec::new(), corpus: None };
         while let Some(name) = arguments.next() {
             let value = arguments.next().with_context(|| format!("{name} needs a value; {USAGE}"))?;
             let number = || value.parse::<u64>().with_context(|| format!("{name} {value}"));
             match name.as_str() {
                 "--target" => options.target = Some(value),
                 "--inputs" => options.campaign.inputs = number()?,
+                "--seconds" => options.seconds = Some(number()?),
                 "--seed" => options.campaign.seed = number()?,
                 "--first" => options.campaign.first = number()?,
                 "--seeds" => options.seeds = Some(value.into()),
@@ -82,9 +88,14 @@ async fn run(options: Options) -> anyhow::Result<ExitCode> {
         chosen = vec![Box::new(target)];
     }
     let mut broken = 0;
+    let share = options.seconds.map(|seconds| Duration::from_secs(seconds) / chosen.len() as u32);
     for target in chosen {
         if options.files.is_empty() {
-            let findings = options.campaign.run(&*target).await?;
+            let mut campaign = options.campaign.clone();
+            if let Some(share) = share {
+                (campaign.inputs, campaign.until) = (u64::MAX, Some(Instant::now() + share));
+            }
+            let findings = campaign.run(&*target).await?;
             println!("{}: {findings}", target.name());
             broken += findings.broken.len();
         }

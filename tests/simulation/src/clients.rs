@@ -2,12 +2,13 @@
 //! answer comes. Each asks one thing at a time.
 
 use http::StatusCode;
-use millrace_domain::{CollectionName, DocumentId, TenantId};
+use millrace_domain::{CollectionName, DocumentId, DocumentKey, TenantId};
 use serde_json::Value;
 
 use crate::chance::Chance;
 use crate::contents::{Content, Contents};
 use crate::operation::{Operation, Target};
+use crate::squall::Squall;
 
 /// Contents there are; few, so that copies occur.
 const CONTENTS: u64 = 9;
@@ -52,6 +53,8 @@ struct Known {
 pub(crate) struct Clients {
     seed: u64,
     mood: Mood,
+    /// Whether they prefer documents whose worker stands still: trouble that gathers finds what clients gather at.
+    overtake: bool,
     tenants: Vec<(TenantId, String)>,
     clients: Vec<Client>,
     known: Vec<Known>,
@@ -78,7 +81,8 @@ impl Clients {
             let secret = format!("secret-of-{tenant}");
             (tenant, secret)
         });
-        let mood = match chance.below(6) {
+        let gathers = Squall::of(seed).is_some();
+        let mood = match chance.below(if gathers { 3 } else { 6 }) {
             0 => Mood::Replacing,
             1 => Mood::Stopping,
             _ => Mood::Even,
@@ -92,7 +96,16 @@ impl Clients {
             again: None,
         });
         let clients = clients.collect();
-        Self { seed, mood, tenants: tenants.collect(), clients, known: Vec::new(), keys: Vec::new() }
+        let overtake = gathers && mood != Mood::Even;
+        Self {
+            seed,
+            mood,
+            overtake,
+            tenants: tenants.collect(),
+            clients,
+            known: Vec::new(),
+            keys: Vec::new(),
+        }
     }
 
     /// The tenants and their secrets.
@@ -112,8 +125,18 @@ impl Clients {
             .all(|client| client.begun == client.planned && client.again.is_none() && client.then.is_empty())
     }
 
-    /// What a client asks next, if anything.
-    pub(crate) fn next(&mut self, at: usize, contents: &Contents) -> Option<Step> {
+    /// Whether they want to know of documents whose worker stands still.
+    pub(crate) fn overtake(&self) -> bool {
+        self.overtake
+    }
+
+    /// What a client asks next, if anything. `stalled` is a document whose worker stands still.
+    pub(crate) fn next(
+        &mut self,
+        at: usize,
+        contents: &Contents,
+        stalled: Option<&DocumentKey>,
+    ) -> Option<Step> {
         let (operation, tries) = match self.clients[at].again.take() {
             Some(again) => again,
             None => {
@@ -126,7 +149,7 @@ impl Clients {
                     Some(operation) => (operation, 0),
                     None => {
                         client.begun += 1;
-                        (self.choose(at, contents), 0)
+                        (self.choose(at, contents, stalled), 0)
                     }
                 }
             }
@@ -203,9 +226,12 @@ impl Clients {
         }
     }
 
-    fn choose(&mut self, at: usize, contents: &Contents) -> Operation {
+    fn choose(&mut self, at: usize, contents: &Contents, stalled: Option<&DocumentKey>) -> Operation {
         let begun = self.clients[at].begun;
         let mut chance = Chance::of(&[self.seed, 32, at as u64, begun]);
+        if let Some(operation) = stalled.and_then(|stalled| self.overtaking(at, contents, stalled)) {
+            return operation;
+        }
         let Some(known) = self.pick(at, &mut chance) else { return self.upload(at, contents, &mut chance) };
         let target = known.target.clone();
         let roll = match self.mood {
@@ -240,6 +266,26 @@ impl Clients {
             80..83 => Operation::Redrive,
             _ => Operation::Search { collection: collection(&mut chance) },
         }
+    }
+
+    /// Stops or replaces a document while its worker stands still, mostly.
+    fn overtaking(&self, at: usize, contents: &Contents, stalled: &DocumentKey) -> Option<Operation> {
+        let begun = self.clients[at].begun;
+        let mut chance = Chance::of(&[self.seed, 34, at as u64, begun]);
+        let target = &self.known.iter().find(|known| known.target.key() == *stalled)?.target;
+        let mine = target.owner == self.tenants[self.clients[at].tenant].0;
+        if !mine || !chance.happens(7_000) {
+            return None;
+        }
+        let target = target.clone();
+        Some(match self.mood {
+            Mood::Replacing => {
+                let key = chance.happens(7_000).then(|| format!("replace-{at}-{begun}"));
+                let content = self.content(chance.below(CONTENTS), contents);
+                Operation::Replace { target, content, key, if_match: None }
+            }
+            Mood::Even | Mood::Stopping => Operation::Cancel { target },
+        })
     }
 
     /// A document that the client's tenant knows of; now and then one of another tenant.

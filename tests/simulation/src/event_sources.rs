@@ -11,6 +11,7 @@ use axum::body::{Body, to_bytes};
 use bytes::Bytes;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use http::header::ETAG;
 use http::{Request, StatusCode};
 use millrace_domain::{DocumentKey, JobEnvelope, QueueName};
 use millrace_function_runtime::{to_sqs_event, to_stream_record};
@@ -28,13 +29,22 @@ const RELAY: &str = "event-relay";
 #[derive(Debug)]
 pub(crate) enum Ending {
     /// The request was answered.
-    Answered(StatusCode, Bytes),
+    Answered(Answer),
     /// The batch was handled and its done messages deleted.
     Handled,
     /// The stream may go on from after this position; whether all of the batch was published.
     Relayed(i64, bool),
     /// The sweep ended, well or not.
     Swept,
+}
+
+/// An answer of the API.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    /// The version that its `ETag` names.
+    pub(crate) version: Option<u64>,
+    pub(crate) body: Bytes,
 }
 
 /// The future of an invocation.
@@ -46,11 +56,13 @@ pub(crate) fn request(functions: &Arc<Functions>, request: Request<Body>) -> Inv
     async move {
         let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
         let (head, body) = response.into_parts();
-        match to_bytes(body, usize::MAX).await {
-            Ok(body) => Ending::Answered(head.status, body),
+        let etag = head.headers.get(ETAG).and_then(|etag| etag.to_str().ok());
+        let version = etag.and_then(|etag| etag.trim_matches('"').strip_prefix('v')?.parse().ok());
+        Ending::Answered(match to_bytes(body, usize::MAX).await {
+            Ok(body) => Answer { status: head.status, version, body },
             // The server closed the connection in the middle of its answer.
-            Err(_) => Ending::Answered(StatusCode::SERVICE_UNAVAILABLE, Bytes::new()),
-        }
+            Err(_) => Answer { status: StatusCode::SERVICE_UNAVAILABLE, version: None, body: Bytes::new() },
+        })
     }
     .boxed()
 }

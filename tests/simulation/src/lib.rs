@@ -1,7 +1,7 @@
 //! The simulation of the whole of Millrace: the real use cases and handlers over the local adapters in memory, with time,
 //! scheduling, ids and faults from one seed. A witness beside them knows by itself what guarantees G1 to G9 demand.
 //!
-//! `run` is one run of one seed; `weather` what goes wrong in it, `scheduler` who is next, `clients` what is asked,
+//! `run` is one run of one seed; `weather` and `squall` what goes wrong in it, `scheduler` who is next, `clients` what is asked,
 //! `witness` what must hold. `shrink` finds the few faults that a failure needs. What is deliberately absent: threads, the
 //! clock and the randomness of the machine, the network, the parsers and the model.
 
@@ -20,6 +20,7 @@ mod scheduler;
 mod seeds;
 mod settling;
 mod shrink;
+mod squall;
 mod trace;
 mod weather;
 mod witness;

@@ -168,13 +168,13 @@ mutations! {
         "shared/domain/src/document/decide.rs":
             "if document.embedded_batches.len() + 1 == plan.batches() {" => "if document.embedded_batches.len() + 2 >= plan.batches() {",
     ];
-    "a batch counts twice", "a repeated batch is recorded again": [
+    "a batch counts twice", "neither the document nor the ledger remembers that a batch was embedded": [
         "shared/domain/src/document/decide.rs":
             "    if document.embedded_batches.contains(batch) {\n        return Ok(vec![]);\n    }\n" => "",
         "shared/application/src/commands/embed_chunks.rs":
             "Admission::Work(document) if document.embedded_batches.contains(batch) => {" => "Admission::Work(document) if document.embedded_batches.contains(batch) && document.retries > 1_000 => {",
-        "shared/application/src/commands/embed_chunks.rs":
-            "Begun::Done => return Ok(JobOutcome::Acknowledge)," => "Begun::Done => return Ok(JobOutcome::Postpone { delay_ms: 50 }),",
+        "shared/application/src/idempotent_step.rs":
+            "attempts_max: 6, remember_ms: 86_400_000 }" => "attempts_max: 6, remember_ms: 1 }",
     ];
     "stale workers may record", "a generation that was overtaken or stopped takes events": [
         "shared/domain/src/document/decide.rs":

@@ -15,7 +15,7 @@ use crate::chance::Chance;
 use crate::clients::Clients;
 use crate::contents::Contents;
 use crate::dead_letters::redrive;
-use crate::event_sources::{self, Ending, Invocation};
+use crate::event_sources::{self, Answer, Ending, Invocation};
 use crate::label::{FaultPlace, Kind, Label};
 use crate::operation::Operation;
 use crate::ports::{EXPLOSION, visibility_ms};
@@ -231,7 +231,7 @@ impl Run {
         self.scheduler.end(id);
         self.scheduler.note(|| match &ending {
             None => format!("{label} died"),
-            Some(Ending::Answered(status, body)) => {
+            Some(Ending::Answered(Answer { status, body, .. })) => {
                 format!("{label} answered {} {}", status.as_u16(), String::from_utf8_lossy(body))
             }
             Some(_) => format!("{label} ended"),
@@ -344,7 +344,8 @@ impl Run {
     }
 
     fn ask(&mut self, client: usize) {
-        let Some(step) = self.clients.next(client, &self.contents) else { return };
+        let stalled = self.clients.overtake().then(|| self.scheduler.take_stalled()).flatten();
+        let Some(step) = self.clients.next(client, &self.contents, stalled.as_ref()) else { return };
         self.asked_at = self.scheduler.now();
         let label = Label::new(Kind::Request, step.number);
         self.scheduler.note(|| format!("{label} {} asks: {}", step.tenant, step.operation.name()));
@@ -368,9 +369,9 @@ impl Run {
     fn answered(&mut self, client: usize, asked: &Asked, ending: Option<Ending>) {
         self.asked_at = self.scheduler.now();
         let answer = match &ending {
-            Some(Ending::Answered(status, body)) => {
-                self.witness.answered(asked, *status, body);
-                Some((*status, &body[..]))
+            Some(Ending::Answered(answer)) => {
+                self.witness.answered(asked, answer);
+                Some((answer.status, &answer.body[..]))
             }
             _ => None,
         };

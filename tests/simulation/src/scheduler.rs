@@ -70,6 +70,8 @@ struct State {
     struck: Vec<Struck>,
     /// How many faults other than throttling struck tasks that were at work on a document.
     harm: BTreeMap<DocumentKey, u32>,
+    /// Documents whose task stands still, each with the end of that.
+    stalled: Vec<(i64, DocumentKey)>,
     /// When the last thing that a fault put off is over.
     troubled_until: i64,
     turns: u64,
@@ -225,6 +227,21 @@ impl Scheduler {
         }
     }
 
+    /// Notes that a task stands still until then.
+    fn stall(&self, task: u64, until: i64) {
+        let mut state = self.lock();
+        let documents = state.tasks.get(&task).map(|facts| facts.documents.clone());
+        state.stalled.extend(documents.into_iter().flatten().map(|document| (until, document)));
+    }
+
+    /// A document whose task stands still now, the one that did so last. Each is named once.
+    pub(crate) fn take_stalled(&self) -> Option<DocumentKey> {
+        let now = self.now();
+        let mut state = self.lock();
+        state.stalled.retain(|(until, _)| *until > now);
+        state.stalled.pop().map(|(_, document)| document)
+    }
+
     /// Notes that something was put off until then.
     pub(crate) fn put_off(&self, by_ms: u64) {
         let until = self.now() + by_ms as i64;
@@ -236,11 +253,12 @@ impl Scheduler {
     async fn point(&self, name: &'static str, aspect: Aspect) -> Option<PortError> {
         let (task, place) = self.arrive(aspect)?;
         let now = self.now();
-        let mishap = self.weather.call(place, now).filter(|mishap| may_befall(*mishap, name));
+        let mishap = self.weather.call(place, name, now).filter(|mishap| may_befall(*mishap, name));
         let stall_ms = match mishap {
             Some(stall @ Mishap::Stall(milliseconds)) => {
                 self.put_off(milliseconds);
                 self.strike(place, name, stall);
+                self.stall(task, now + milliseconds as i64);
                 milliseconds
             }
             _ => 0,

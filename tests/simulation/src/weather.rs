@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::chance::Chance;
 use crate::label::{Aspect, FaultPlace, Kind, Label};
+use crate::squall::Squall;
 
 /// The longest that faults go on, in milliseconds.
 pub(crate) const FAULTS_MS_MAX: u64 = 20 * 60_000;
@@ -87,6 +88,7 @@ pub(crate) struct Weather {
     seed: u64,
     rates: Rates,
     outages: Vec<Outage>,
+    squall: Option<Squall>,
     /// When all processes die.
     pub(crate) power_cuts: Vec<i64>,
     /// From here on nothing new goes wrong.
@@ -148,6 +150,7 @@ impl Weather {
             seed,
             rates,
             outages,
+            squall: Squall::of(seed).filter(|_| !calm),
             power_cuts,
             calm_from: if calm { start } else { calm_from },
             latency_ms_max: *chance.one_of::<u64>(if calm { &[5, 20] } else { &[5, 20, 80, 400] }),
@@ -172,7 +175,7 @@ impl Weather {
     }
 
     /// What goes wrong with a call at one of its two points.
-    pub(crate) fn call(&self, place: FaultPlace, now: i64) -> Option<Mishap> {
+    pub(crate) fn call(&self, place: FaultPlace, name: &str, now: i64) -> Option<Mishap> {
         let mut chance = self.chance(place, 4);
         let at = chance.below(10_000);
         let Rates { fail, throttle, crash, stall, .. } = self.rates;
@@ -188,7 +191,7 @@ impl Weather {
         } else if at < fail + throttle + crash + stall {
             Mishap::Stall(*chance.one_of(&[15_000, 70_000, 310_000, STALL_MS_MAX]))
         } else {
-            return None;
+            self.squall?.call(place, name)?
         };
         self.permit(place, now, mishap)
     }

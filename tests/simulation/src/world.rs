@@ -2,79 +2,41 @@
 //! cases: weather and turns outermost, then what breaks off batches and lets the witness see, then the adapter.
 #![expect(clippy::expect_used, reason = "a world that cannot be made is a broken simulation")]
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use futures::FutureExt as _;
-use millrace_adapters_local::{
-    Database, EventPattern, JournalStream, LocalEventBus, LocalUploadUrls, MemoryBlobStore, Publications,
-    Rule, SqliteEmbeddingCache, SqliteEventStore, SqliteJobLedger, SqliteJobQueue, SqliteReadModel,
-    SqliteSearchIndex, SqliteSettings,
-};
+use millrace_adapters_local::{JournalStream, SqliteSettings};
 use millrace_api::{ApiContext, ApiKeyAuthenticator, ApiPorts, ApiSettings, router};
 use millrace_application::{
-    AcceptContent, CachedVectors, CompleteUpload, Documents, EmbedChunks, FailIngestion, IngestDocument,
-    Jobs, Leftovers, ProjectDocuments, PublishEvents, PurgeDocument, PurgeGeneration, SUBSCRIPTIONS,
-    SearchDocuments, StepPolicy, Steps, Sweep, SweepPolicy, UploadHistory, hash_secret, queue_policy,
+    CompleteUpload, Documents, Embedders, IndexSpaces, IngestDocument, ProjectDocuments, PublishEvents,
+    ReembedPolicy, SearchDocuments, Sweep, hash_secret,
 };
-use millrace_chunking::{ChunkingPolicy, TokenCounting};
-use millrace_domain::{ByteSize, QueueName, TenantId};
-use millrace_ports::{
-    ApiKey, ApiKeyStore, BlobStore, Clock, CollectionStore, DeadLetters, Embedder, EmbeddingCache, EventBus,
-    EventStore, IdGenerator, JobConsumer, JobLedger, JobQueue, ReadModel, SearchIndex, UploadReceiver,
-    UploadUrls,
-};
+use millrace_domain::TenantId;
+use millrace_embed_worker::Embeds;
+use millrace_memory_node::{CONTENT_BYTES_MAX, MemoryNode, Parts, small_chunks};
+use millrace_ports::{ApiKey, ApiKeyStore, Clock, IdGenerator, JobConsumer, JobQueue};
 use millrace_sweeper::Purges;
-use millrace_test_support::{
-    FaultPlan, FaultyBlobStore, FaultyEmbeddingCache, FaultyEventBus, FaultyEventStore, FaultyJobLedger,
-    FaultyJobQueue, FaultyReadModel, FaultySearchIndex, FaultyUploadUrls, SeededIds, SimClock, WordTokenizer,
-};
+use millrace_test_support::{FaultPlan, SeededIds, SimClock};
 
 use crate::parting::Parting;
 use crate::ports::{
     Deleted, LossyQueue, PartedBlobStore, PartedCache, QuickEmbedder, QuickExtractor, SeenBus, SeenConsumer,
-    SeenEventStore, SeenIndex, SeenLedger, WaitingCollections,
+    SeenEventStore, SeenIndex, SeenLedger,
 };
 use crate::scheduler::{Scheduler, WorkerClock};
 use crate::witness::Witness;
 
-/// Chunks of one embedding batch: few, so that short texts have several.
-const BATCH_SIZE: usize = 2;
-/// Most tokens, here words, of a chunk.
-const TOKENS_MAX: u16 = 32;
-/// Largest content.
-const CONTENT_BYTES_MAX: ByteSize = ByteSize::new(1 << 20);
 /// Longer than any run takes: time in a run is the scheduler's.
 const FOR_EVER: Duration = Duration::from_secs(1_000_000);
-
-/// One of each port.
-#[derive(Debug, Clone)]
-pub(crate) struct Parts {
-    pub(crate) store: Arc<dyn EventStore>,
-    pub(crate) ledger: Arc<dyn JobLedger>,
-    pub(crate) queue: Arc<dyn JobQueue>,
-    /// The same, for handlers that steer messages.
-    pub(crate) steering: Arc<dyn JobQueue>,
-    pub(crate) consumer: Arc<dyn JobConsumer>,
-    pub(crate) dead_letters: Arc<dyn DeadLetters>,
-    pub(crate) blobs: Arc<dyn BlobStore>,
-    pub(crate) urls: Arc<dyn UploadUrls>,
-    pub(crate) receiver: Arc<dyn UploadReceiver>,
-    pub(crate) cache: Arc<dyn EmbeddingCache>,
-    pub(crate) index: Arc<dyn SearchIndex>,
-    pub(crate) views: Arc<dyn ReadModel>,
-    pub(crate) bus: Arc<dyn EventBus>,
-    pub(crate) collections: Arc<dyn CollectionStore>,
-}
 
 /// The functions, as an event source calls them.
 #[derive(Debug)]
 pub(crate) struct Functions {
     pub(crate) router: Router,
     pub(crate) ingest: IngestDocument,
-    pub(crate) embed: EmbedChunks,
+    pub(crate) embed: Embeds,
     pub(crate) purges: Purges,
     pub(crate) complete: CompleteUpload,
     pub(crate) sweep: Sweep,
@@ -111,13 +73,14 @@ impl World {
     /// An empty world, in which these tenants have these secrets.
     pub(crate) fn new(seed: u64, layers: &Layers, tenants: &[(TenantId, String)]) -> Self {
         let making = async {
-            let (behind, journal, settings) = open(layers).await;
+            let node = open(layers).await;
             for (tenant, secret) in tenants {
-                settings.create(api_key(tenant, secret)).await.expect("memory suffices");
+                node.settings.create(api_key(tenant, secret)).await.expect("memory suffices");
             }
-            (behind, journal, settings)
+            node
         };
-        let (behind, journal, settings) = making.now_or_never().expect("memory does not wait");
+        let MemoryNode { parts: behind, journal, settings } =
+            making.now_or_never().expect("memory does not wait");
         let ids = Arc::new(SeededIds::new(seed));
         let plan = Arc::new(FaultPlan::directed(layers.scheduler.clone()));
         let deleted = Deleted::default();
@@ -126,7 +89,7 @@ impl World {
         let search_behind = SearchDocuments {
             store: behind.store.clone(),
             index: behind.index.clone(),
-            embedder: Arc::new(QuickEmbedder::new(Arc::new(FaultPlan::new()))),
+            embedders: Embedders::only(Arc::new(QuickEmbedder::new(Arc::new(FaultPlan::new())))),
             collections: behind.collections.clone(),
         };
         let documents_behind = Documents::new(behind.store.clone(), layers.clock.clone(), ids);
@@ -143,45 +106,11 @@ fn api_key(tenant: &TenantId, secret: &str) -> ApiKey {
     }
 }
 
-async fn open(layers: &Layers) -> (Parts, JournalStream, Arc<SqliteSettings>) {
-    let clock: Arc<dyn Clock> = layers.clock.clone();
+async fn open(layers: &Layers) -> MemoryNode {
     // Leases are compared with the clock of the worker that asks, as a conditional write does.
     let skewed = Arc::new(WorkerClock(layers.scheduler.clone()));
-    let database = Database::open_in_memory().expect("memory suffices");
-    let publications =
-        Arc::new(Publications::load(&database).await.expect("an empty database publishes nothing"));
-    let store = Arc::new(SqliteEventStore::new(database.clone(), publications.clone()));
-    let policies: HashMap<_, _> =
-        QueueName::ALL.map(|queue| (queue, queue_policy(queue, StepPolicy::default()))).into();
-    let queue = Arc::new(SqliteJobQueue::new(database.clone(), clock.clone(), policies));
-    let rules = SUBSCRIPTIONS.map(|subscription| Rule {
-        subscriber: subscription.queue,
-        pattern: EventPattern::Prefix(subscription.event_type_prefix.into()),
-    });
-    let index = SqliteSearchIndex::open(database.clone(), publications).await.expect("an empty index opens");
-    let journal = JournalStream::new(database.clone(), &store);
-    let settings = Arc::new(SqliteSettings::new(database.clone()));
-    let lossy = Arc::new(LossyQueue::new(queue.clone(), layers.scheduler.clone()));
-    let blobs: Arc<dyn BlobStore> = Arc::new(MemoryBlobStore::new(clock.clone()));
-    let urls = LocalUploadUrls::open(&database, [7; 32], blobs.clone(), lossy.clone(), clock);
-    let urls = Arc::new(urls.await.expect("an empty database takes a secret"));
-    let parts = Parts {
-        store,
-        ledger: Arc::new(SqliteJobLedger::new(database.clone(), skewed)),
-        bus: Arc::new(LocalEventBus::new(lossy, &rules)),
-        consumer: queue.clone(),
-        steering: queue.clone(),
-        dead_letters: queue.clone(),
-        queue,
-        blobs,
-        urls: urls.clone(),
-        receiver: urls,
-        cache: Arc::new(SqliteEmbeddingCache::new(database.clone(), 10_000)),
-        index: Arc::new(index),
-        views: Arc::new(SqliteReadModel::new(database)),
-        collections: settings.clone(),
-    };
-    (parts, journal, settings)
+    let lossy = |queue| Arc::new(LossyQueue::new(queue, layers.scheduler.clone())) as Arc<dyn JobQueue>;
+    MemoryNode::open_with(layers.clock.clone(), skewed, lossy).await
 }
 
 /// The parts with what lets the witness see, and breaks off batches.
@@ -212,27 +141,6 @@ fn seen(behind: &Parts, layers: &Layers, deleted: &Deleted) -> Parts {
     }
 }
 
-impl Parts {
-    fn behind_faults(&self, plan: &Arc<FaultPlan>) -> Self {
-        Self {
-            store: Arc::new(FaultyEventStore::new(self.store.clone(), plan.clone())),
-            ledger: Arc::new(FaultyJobLedger::new(self.ledger.clone(), plan.clone())),
-            queue: Arc::new(FaultyJobQueue::new(self.queue.clone(), plan.clone())),
-            steering: Arc::new(FaultyJobQueue::new(self.steering.clone(), plan.clone())),
-            consumer: Arc::new(FaultyJobQueue::new(self.consumer.clone(), plan.clone())),
-            dead_letters: Arc::new(FaultyJobQueue::new(self.dead_letters.clone(), plan.clone())),
-            urls: Arc::new(FaultyUploadUrls::new(self.urls.clone(), plan.clone())),
-            receiver: self.receiver.clone(),
-            blobs: Arc::new(FaultyBlobStore::new(self.blobs.clone(), plan.clone())),
-            cache: Arc::new(FaultyEmbeddingCache::new(self.cache.clone(), plan.clone())),
-            index: Arc::new(FaultySearchIndex::new(self.index.clone(), plan.clone())),
-            views: Arc::new(FaultyReadModel::new(self.views.clone(), plan.clone())),
-            bus: Arc::new(FaultyEventBus::new(self.bus.clone(), plan.clone())),
-            collections: Arc::new(WaitingCollections::new(self.collections.clone(), plan.clone())),
-        }
-    }
-}
-
 fn compose(
     layers: &Layers,
     ids: Arc<dyn IdGenerator>,
@@ -241,56 +149,21 @@ fn compose(
     keys: Arc<SqliteSettings>,
 ) -> Functions {
     let clock: Arc<dyn Clock> = Arc::new(WorkerClock(layers.scheduler.clone()));
-    let embedder: Arc<dyn Embedder> = Arc::new(QuickEmbedder::new(plan.clone()));
-    let documents = Documents::new(used.store.clone(), clock.clone(), ids.clone());
-    let jobs = Jobs::new(used.queue.clone());
-    let steps = Steps::new(used.ledger.clone(), clock.clone(), ids.clone(), StepPolicy::default());
-    let fail = FailIngestion::new(documents.clone(), jobs.clone());
-    let leftovers = leftovers(used, &documents, &steps);
-    let complete = complete(used, &documents, &ids, &*embedder);
+    let embedders = Embedders::only(Arc::new(QuickEmbedder::new(plan.clone())));
+    let bench = used.workbench(clock.clone(), ids.clone());
+    let (index, cache) = (IndexSpaces::new(used.index.clone(), used.collections.clone()), &used.cache);
+    let accept = bench.accept(used.collections.clone(), embedders.models(), CONTENT_BYTES_MAX);
+    let advance = bench.advance_reembeddings(index.clone(), used.views.clone(), ReembedPolicy::default());
+    let complete = bench.complete_upload(accept, used.urls.clone());
+    let extractor = Arc::new(QuickExtractor::new(plan.clone()));
     Functions {
-        router: api(used, &clock, &ids, &embedder, keys),
-        ingest: IngestDocument {
-            documents: documents.clone(),
-            jobs: jobs.clone(),
-            steps: steps.clone(),
-            fail: fail.clone(),
-            blobs: used.blobs.clone(),
-            extractor: Arc::new(QuickExtractor::new(plan.clone())),
-            tokenizer: Arc::new(WordTokenizer),
-            index: used.index.clone(),
-            leftovers: leftovers.clone(),
-            ids: ids.clone(),
-            policy: ChunkingPolicy::new(TOKENS_MAX, 4)
-                .expect("the bounds are within range")
-                .with_counting(TokenCounting::AddsUpAtWhiteSpace),
-            batch_size: BATCH_SIZE,
-        },
-        embed: EmbedChunks {
-            documents: documents.clone(),
-            jobs: jobs.clone(),
-            steps: steps.clone(),
-            fail,
-            blobs: used.blobs.clone(),
-            embedder,
-            cache: used.cache.clone(),
-            index: used.index.clone(),
-            leftovers,
-            ids: ids.clone(),
-        },
-        purges: purges(used, &documents, &steps),
-        sweep: Sweep {
-            documents: documents.clone(),
-            store: used.store.clone(),
-            jobs,
-            ledger: used.ledger.clone(),
-            blobs: used.blobs.clone(),
-            complete: complete.clone(),
-            ids,
-            policy: SweepPolicy::default(),
-        },
+        router: api(used, &clock, &ids, &embedders, keys),
+        ingest: bench.ingest_document(index.clone(), small_chunks(extractor)),
+        embed: Embeds::new(&bench, index.clone(), embedders, cache.clone()),
+        purges: Purges::new(&bench, index.clone(), cache.clone()),
+        sweep: bench.sweep(complete.clone(), advance),
         complete,
-        project: ProjectDocuments::new(documents, used.views.clone()),
+        project: ProjectDocuments::new(bench.documents.clone(), used.views.clone()),
         publish: PublishEvents::new(used.bus.clone()),
         jobs: used.steering.clone(),
         consumer: used.consumer.clone(),
@@ -301,7 +174,7 @@ fn api(
     used: &Parts,
     clock: &Arc<dyn Clock>,
     ids: &Arc<dyn IdGenerator>,
-    embedder: &Arc<dyn Embedder>,
+    embedders: &Embedders,
     keys: Arc<SqliteSettings>,
 ) -> Router {
     let ports = ApiPorts {
@@ -317,7 +190,7 @@ fn api(
         index: used.index.clone(),
         cache: used.cache.clone(),
         collections: used.collections.clone(),
-        embedder: embedder.clone(),
+        embedders: embedders.clone(),
         clock: clock.clone(),
         ids: ids.clone(),
     };
@@ -329,55 +202,4 @@ fn api(
         body_silence_max: FOR_EVER,
     };
     router(ApiContext::new(ports, Arc::new(ApiKeyAuthenticator::new(keys)), settings))
-}
-
-fn purges(used: &Parts, documents: &Documents, steps: &Steps) -> Purges {
-    Purges {
-        document: PurgeDocument {
-            documents: documents.clone(),
-            steps: steps.clone(),
-            blobs: used.blobs.clone(),
-            vectors: cached_vectors(used),
-            index: used.index.clone(),
-        },
-        generation: PurgeGeneration {
-            documents: documents.clone(),
-            steps: steps.clone(),
-            blobs: used.blobs.clone(),
-            vectors: cached_vectors(used),
-            index: used.index.clone(),
-        },
-    }
-}
-
-fn cached_vectors(used: &Parts) -> CachedVectors {
-    CachedVectors::new(used.blobs.clone(), used.cache.clone())
-}
-
-fn leftovers(used: &Parts, documents: &Documents, steps: &Steps) -> Leftovers {
-    Leftovers {
-        documents: documents.clone(),
-        steps: steps.clone(),
-        blobs: used.blobs.clone(),
-        index: used.index.clone(),
-    }
-}
-
-fn complete(
-    used: &Parts,
-    documents: &Documents,
-    ids: &Arc<dyn IdGenerator>,
-    embedder: &dyn Embedder,
-) -> CompleteUpload {
-    let accept = AcceptContent {
-        documents: documents.clone(),
-        jobs: Jobs::new(used.queue.clone()),
-        ledger: used.ledger.clone(),
-        blobs: used.blobs.clone(),
-        collections: used.collections.clone(),
-        ids: ids.clone(),
-        model: embedder.model().clone(),
-        content_bytes_max: CONTENT_BYTES_MAX,
-    };
-    CompleteUpload { accept, history: UploadHistory::new(used.store.clone()), urls: used.urls.clone() }
 }

@@ -128,7 +128,9 @@ fn job_channel(queue: QueueName, purpose: &str) -> Value {
 fn jobs_of(queue: QueueName) -> Option<&'static str> {
     match queue {
         QueueName::Ingest => Some("Documents to extract, chunk and index by words: `ingest_document`."),
-        QueueName::Embed => Some("Batches of chunks to embed: `embed_chunks`."),
+        QueueName::Embed => Some(
+            "Batches of chunks to embed: `embed_chunks`, and `reembed_batch` of collections that move to another model.",
+        ),
         QueueName::Purge => Some("Generations and documents to purge: `purge_generation`, `purge_document`."),
         // Their messages are the bus's and the object store's, not commands of ours.
         QueueName::Projector | QueueName::Uploads => None,

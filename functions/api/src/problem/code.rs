@@ -63,6 +63,8 @@ problem_codes! {
     RouteNotFound = "route_not_found", NOT_FOUND, "No such route", retryable: false;
     /// The tenant has no such document.
     DocumentNotFound = "document_not_found", NOT_FOUND, "No such document", retryable: false;
+    /// The tenant has no such collection.
+    CollectionNotFound = "collection_not_found", NOT_FOUND, "No such collection", retryable: false;
     /// The document is there, its content is not.
     ContentMissing = "content_missing", NOT_FOUND, "Content missing", retryable: false;
     /// The tenant has no such upload.
@@ -83,6 +85,8 @@ problem_codes! {
     IdempotencyInProgress = "idempotency_in_progress", CONFLICT, "Request is in progress", retryable: true;
     /// The queue still moves what an earlier redrive asked for.
     RedriveInProgress = "redrive_in_progress", CONFLICT, "Redrive is in progress", retryable: true;
+    /// The collection moves to another model.
+    ReembeddingInProgress = "reembedding_in_progress", CONFLICT, "Re-embedding is in progress", retryable: false;
     /// Vectors of two models do not compare.
     ModelMismatch = "embedding_model_mismatch", CONFLICT, "Collection uses another model", retryable: false;
     /// Others changed the document over and over.

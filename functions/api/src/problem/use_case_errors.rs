@@ -5,9 +5,9 @@ use std::error::Error;
 use std::io;
 
 use millrace_application::{
-    AcceptError, CompleteError, ExecuteError, ReceiveError, RedriveError, SearchError,
+    AcceptError, CompleteError, ExecuteError, ReceiveError, RedriveError, ReembeddingError, SearchError,
 };
-use millrace_domain::{Document, DocumentError, DocumentKey, Version};
+use millrace_domain::{Document, DocumentError, DocumentKey, ReembeddingRefused, Version};
 use millrace_ports::{ErrorKind, PortError};
 
 use super::{Problem, ProblemCode};
@@ -175,6 +175,44 @@ impl From<RedriveError> for Problem {
     }
 }
 
+impl From<ReembeddingError> for Problem {
+    fn from(error: ReembeddingError) -> Self {
+        match error {
+            ReembeddingError::NotFound(name) => Self::collection_not_found(name.as_str()),
+            ReembeddingError::UnknownModel { model, known } => {
+                let detail = format!(
+                    "no embedder of this server has the model {model}: it knows {known}; configure a further one"
+                );
+                Self::new(ProblemCode::InvalidMember, detail)
+            }
+            ReembeddingError::Refused(refused) => refused.into(),
+            ReembeddingError::Port(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReembeddingRefused> for Problem {
+    fn from(refused: ReembeddingRefused) -> Self {
+        let (code, advice) = match &refused {
+            ReembeddingRefused::UnderWay { .. } => {
+                (ProblemCode::ReembeddingInProgress, "wait until it has ended, or abort it")
+            }
+            ReembeddingRefused::SameModel { .. } => {
+                (ProblemCode::InvalidMember, "name another model, or start the server with another one")
+            }
+            ReembeddingRefused::NotUnderWay => (
+                ProblemCode::NotPossible,
+                "there is nothing to abort; the collection says how the last one ended",
+            ),
+            ReembeddingRefused::Switched { .. } => (
+                ProblemCode::NotPossible,
+                "what is left is to remove the old vectors; re-embed it again to go back",
+            ),
+        };
+        Self::new(code, format!("{refused}: {advice}"))
+    }
+}
+
 impl From<SearchError> for Problem {
     fn from(error: SearchError) -> Self {
         match error {
@@ -188,6 +226,12 @@ impl From<SearchError> for Problem {
 }
 
 impl Problem {
+    /// A collection that was never used by this tenant.
+    pub(crate) fn collection_not_found(name: &str) -> Self {
+        let detail = format!("there is no collection {name:?}: one comes to be with its first document");
+        Self::new(ProblemCode::CollectionNotFound, detail)
+    }
+
     /// A content beyond the limit.
     pub(crate) fn content_too_large(limit: millrace_domain::ByteSize) -> Self {
         let detail = format!(

@@ -2,6 +2,7 @@
 
 mod accepted;
 mod chunks;
+mod collections;
 mod dead_letters;
 mod document;
 mod documents;
@@ -13,6 +14,7 @@ mod upload;
 
 pub(crate) use accepted::AcceptedResponse;
 pub(crate) use chunks::ChunksResponse;
+pub(crate) use collections::{CollectionResponse, CollectionsResponse};
 pub(crate) use dead_letters::{DeadLettersResponse, RedrivenResponse};
 pub(crate) use document::DocumentResponse;
 pub(crate) use documents::DocumentsResponse;

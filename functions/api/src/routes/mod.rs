@@ -1,12 +1,15 @@
 //! The operations, one file each: handler and description side by side.
 
+mod abort_reembedding;
 mod asyncapi;
 mod cancel_ingestion;
 mod complete_upload;
 mod delete_document;
+mod get_collection;
 mod get_document;
 mod healthz;
 mod inspect_queues;
+mod list_collections;
 mod list_dead_letters;
 mod list_documents;
 mod openapi;
@@ -18,6 +21,7 @@ mod redrive_dead_letters;
 mod replace_document;
 mod retry_ingestion;
 mod search;
+mod start_reembedding;
 mod start_upload;
 mod stats;
 mod upload_document;
@@ -41,6 +45,10 @@ pub(crate) fn operations() -> Vec<Operation> {
         cancel_ingestion::operation(),
         retry_ingestion::operation(),
         search::operation(),
+        list_collections::operation(),
+        get_collection::operation(),
+        start_reembedding::operation(),
+        abort_reembedding::operation(),
         stats::operation(),
         inspect_queues::operation(),
         list_dead_letters::operation(),

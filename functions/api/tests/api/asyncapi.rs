@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use millrace_domain::{BatchIndex, DocumentEvent, Generation, Job, JobEnvelope, QueueName};
+use millrace_domain::{BatchIndex, DocumentEvent, Generation, IndexSpace, Job, JobEnvelope, QueueName};
 use millrace_test_support::SeededIds;
 use millrace_test_support::builders::{tenant, trace};
 use serde_json::{Value, json};
@@ -66,6 +66,7 @@ fn every_job_is_named_on_its_queue_and_on_no_other() {
     let jobs = [
         Job::IngestDocument { generation },
         Job::EmbedChunks { generation, batch: BatchIndex::new(0) },
+        Job::ReembedBatch { generation, batch: BatchIndex::new(0), space: IndexSpace::new(1) },
         Job::PurgeGeneration { generation },
         Job::PurgeDocument {},
     ];
@@ -83,7 +84,7 @@ fn every_job_is_named_on_its_queue_and_on_no_other() {
         let body: Value = serde_json::from_str(&envelope.to_body()).unwrap();
         let name = format!("`{}`", body["job"].as_str().unwrap());
         let mut members = body.as_object().unwrap().clone();
-        let own: Vec<String> = ["job", "generation", "batch"].map(str::to_owned).into();
+        let own: Vec<String> = ["job", "generation", "batch", "space"].map(str::to_owned).into();
         let job: serde_json::Map<_, _> =
             own.iter().filter_map(|member| members.remove_entry(member)).collect();
         assert_fits(&document, &json!({ "oneOf": schema["oneOf"] }), &Value::Object(job));

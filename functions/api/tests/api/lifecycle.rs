@@ -79,6 +79,9 @@ async fn a_deleted_document_leaves_a_receipt() {
     let deletion: Vec<_> = timeline["steps"].as_array().unwrap().iter().map(|step| &step["step"]).collect();
     assert_eq!(deletion, ["upload", "extract", "tombstone", "purge_index", "purge_content", "verify"]);
     assert_eq!(timeline["steps"][1]["outcome"], "cancelled");
+    // The purge succeeded at its second attempt, and the first ended in the index.
+    let attempts: Vec<_> = (3..6).map(|at| &timeline["steps"][at]["attempts"]).collect();
+    assert_eq!(attempts, [2, 1, 1]);
     let listed = server.get("/v1/documents?status=deleted").await.json();
     assert_valid("DocumentPage", &listed);
     assert_eq!(listed["documents"].as_array().unwrap().len(), 1);

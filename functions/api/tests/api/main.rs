@@ -4,6 +4,7 @@
 
 mod asyncapi;
 mod authentication;
+mod collections;
 mod conditions;
 mod content;
 mod dead_letters;

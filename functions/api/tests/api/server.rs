@@ -13,7 +13,7 @@ use millrace_adapters_local::{
     SqliteJobQueue, SqliteReadModel, SqliteSearchIndex, SqliteSettings,
 };
 use millrace_api::{AlwaysTenant, ApiContext, ApiPorts, ApiSettings, Authenticator, router};
-use millrace_application::{ChunkFile, Context, Documents, StoredChunk};
+use millrace_application::{ChunkFile, Context, Documents, Embedders, StoredChunk};
 use millrace_domain::{
     BatchIndex, ByteSize, ChunkIndex, Command, Document, DocumentId, DocumentKey, ErrorCode, QueueName,
     Stage, TenantId,
@@ -34,7 +34,9 @@ use crate::stub_embedder::StubEmbedder;
 pub(crate) const CONTENT_BYTES_MAX: u64 = 100_000;
 /// Largest content of an upload by URL in these tests.
 pub(crate) const UPLOAD_BYTES_MAX: u64 = 1_000_000;
-const MODEL: &str = "stub";
+pub(crate) const MODEL: &str = "stub";
+/// A model that collections may be moved to.
+pub(crate) const FURTHER_MODEL: &str = "stub-further";
 
 pub(crate) struct Server {
     pub(crate) router: Router,
@@ -149,7 +151,8 @@ impl Server {
             cache: Arc::new(SqliteEmbeddingCache::new(database.clone(), 1_000)),
             index: Arc::new(SqliteSearchIndex::open(database, publications).await.unwrap()),
             collections: settings.clone(),
-            embedder: Arc::new(StubEmbedder::named(MODEL)),
+            embedders: Embedders::only(Arc::new(StubEmbedder::named(MODEL)))
+                .with(Arc::new(StubEmbedder::named(FURTHER_MODEL))),
             clock: Arc::clone(&clock),
             ids: Arc::clone(&generator),
         };
@@ -169,7 +172,10 @@ impl Server {
 
     /// The same documents behind another model.
     pub(crate) fn router_with_model(&self, name: &str) -> Router {
-        let ports = ApiPorts { embedder: Arc::new(StubEmbedder::named(name)), ..self.ports.clone() };
+        let ports = ApiPorts {
+            embedders: Embedders::only(Arc::new(StubEmbedder::named(name))),
+            ..self.ports.clone()
+        };
         let tenant = AlwaysTenant::new(TenantId::local_default());
         router(ApiContext::new(ports, Arc::new(tenant), bounds()))
     }
@@ -308,12 +314,14 @@ impl Server {
 
     /// What the purge saga does.
     pub(crate) async fn finish_deletion(&self, id: &str) {
-        let (generation, at) = (None, self.ports.clock.now());
-        let vectors = Command::RecordVectorsPurged { generation, chunks: 4, vectors: 4, cached_vectors: 0 };
+        let (generation, attempts, at) = (None, Some(2), self.ports.clock.now());
+        let vectors =
+            Command::RecordVectorsPurged { generation, chunks: 4, vectors: 4, cached_vectors: 0, attempts };
         self.execute(id, vectors).await;
-        let content = Command::RecordContentPurged { generation, blobs: 3, bytes: ByteSize::new(99) };
+        let content =
+            Command::RecordContentPurged { generation, blobs: 3, bytes: ByteSize::new(99), attempts };
         self.execute(id, content).await;
-        self.execute(id, Command::CompleteDeletion { at }).await;
+        self.execute(id, Command::CompleteDeletion { attempts, at }).await;
     }
 }
 

@@ -39,6 +39,10 @@ const FIRST_PAGE_ITEMS: i32 = 3 + SNAPSHOT_EVERY as i32 + 2 * APPEND_EVENTS_MAX 
 const LOOKS_MAX: u32 = 5;
 /// The pause before the second look; it doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
+/// Longest pause of a writer before it learns that it lost to another, in milliseconds: some five appends. Whoever tries
+/// again at once meets the winner's successors again, and every attempt costs the partition what a success does. Why this
+/// long is in docs/scale.md.
+const CONFLICT_PAUSE_MS_MAX: u64 = 100;
 
 /// The tables that an append writes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,8 +80,12 @@ impl EventStore for DynamoDbEventStore {
             .client_request_token(token)
             .send()
             .await;
-        sent.map_err(|error| transaction_error(error, attempted, &roles))?;
-        Ok(append.head.version)
+        let Err(error) = sent else { return Ok(append.head.version) };
+        let error = transaction_error(error, attempted, &roles);
+        if error.kind == ErrorKind::Conflict {
+            tokio::time::sleep(pause_after_conflict(&append)).await;
+        }
+        Err(error)
     }
 
     async fn load(&self, key: &DocumentKey) -> Result<Option<History>, PortError> {
@@ -239,6 +247,12 @@ async fn pause_before_look(look: u32) {
     if look > 0 {
         tokio::time::sleep(FIRST_PAUSE * 2_u32.pow(look - 1)).await;
     }
+}
+
+/// Anything from nothing to the longest pause. The last bits of an event's id are random, and new for each attempt.
+pub(super) fn pause_after_conflict(append: &Append) -> Duration {
+    let lot = append.events.first().map_or(0, |event| event.id.as_uuid().as_u64_pair().1);
+    Duration::from_millis(lot % (CONFLICT_PAUSE_MS_MAX + 1))
 }
 
 fn lost(version: Version, attempted: String) -> PortError {

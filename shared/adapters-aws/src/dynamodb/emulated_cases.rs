@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 use futures::future::join_all;
-use millrace_domain::{ContentHash, DocumentKey, Version};
+use millrace_domain::{Collection, ContentHash, DocumentKey, Version};
 use millrace_ports::{
-    ApiKeyStore, ClaimOutcome, ClaimRequest, ErrorKind, EventStore, IdGenerator, JobLedger, ListQuery,
-    ReadModel, StepKey,
+    ApiKeyStore, ClaimOutcome, ClaimRequest, CollectionStore, ErrorKind, EventStore, IdGenerator, JobLedger,
+    ListQuery, ReadModel, StepKey,
 };
-use millrace_test_support::builders::{completing, tenant};
+use millrace_test_support::builders::{self, completing, tenant};
 use millrace_test_support::{SIM_START, SeededIds, SimClock, Story};
 use sha2::{Digest, Sha256};
 
@@ -17,6 +17,7 @@ use super::emulated_tables::{new_journal, new_table};
 use super::item::{Item, text};
 use super::journal_item::{event_item, snapshot_item};
 use super::schema;
+use super::setting_item::collection_item;
 use super::{DynamoDbEventStore, DynamoDbJobLedger, DynamoDbReadModel, JournalTables};
 use crate::connection::emulated::connection;
 
@@ -199,4 +200,24 @@ async fn a_key_made_by_the_operators_script_authenticates() {
     let hash = ContentHash::from_digest(Sha256::digest(secret).into());
     let key = settings.find(&hash).await.unwrap().unwrap();
     assert_eq!((key.tenant_id, key.label.as_str()), (tenant("acme"), "search team"));
+}
+
+/// As those are that were stored before collections had revisions.
+#[tokio::test]
+async fn a_collection_without_a_revision_is_replaced_once() {
+    let client = connection().dynamodb();
+    let table = new_table(&client, &schema::settings::TABLE).await;
+    let settings = super::DynamoDbSettings::new(client.clone(), table.clone());
+    let model = |name: &str| (builders::model(name), 384);
+    let old = Collection::new(tenant("acme"), builders::collection("contracts"), model("old"), SIM_START);
+    let mut item = collection_item(&old).unwrap();
+    item.remove(schema::settings::REVISION);
+    client.put_item().table_name(table.as_str()).set_item(Some(item)).send().await.unwrap();
+
+    let trace = builders::trace(&SeededIds::new(7));
+    let moving = old.start_reembedding(model("new"), 0, trace, SIM_START).unwrap();
+    let stored = settings.replace(moving.clone()).await.unwrap();
+    assert_eq!(stored.revision.get(), 1);
+    assert_eq!(settings.replace(moving).await.unwrap_err().kind, ErrorKind::Conflict);
+    assert_eq!(settings.under_reembedding(10).await.unwrap().len(), 1);
 }

@@ -1,12 +1,16 @@
 //! What the event store asks DynamoDB, and what it makes of each answer: replayed, since an emulator neither throttles nor
 //! loses replies nor shows half a transaction.
 
+use std::time::Duration;
+
 use millrace_domain::{DocumentHead, DocumentKey, EventEnvelope, Generation, Version};
 use millrace_ports::{Append, Claim, ErrorKind, EventStore, IdGenerator, PortError, StepKey};
 use millrace_test_support::builders::completing;
 use millrace_test_support::{SIM_START, SeededIds, Story};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
+use super::dynamodb_event_store::pause_after_conflict;
 use super::item::Item;
 use super::journal_item::{event_item, head_item, snapshot_item, with_appended};
 use super::wire::{answer, cancelled, failure, only_request, requests, wire_item};
@@ -121,6 +125,26 @@ async fn a_later_append_holds_the_version_and_the_claim() {
     assert_eq!(items[2]["Put"]["ConditionExpression"], "attribute_not_exists(pk)");
     let snapshot = snapshot_item(&story.key, story.state()).unwrap();
     assert_eq!(items[3], json!({ "Put": { "TableName": "journal", "Item": wire_item(&snapshot) } }));
+}
+
+/// Of many writers of one document those that lost do not come again all at once.
+#[tokio::test(start_paused = true)]
+async fn who_lost_to_another_writer_learns_it_after_a_pause_of_its_own() {
+    let ids = SeededIds::new(1);
+    let appends: Vec<Append> = (0..200).map(|_| Story::of(&ids, "acme").upload(&ids)).collect();
+    let pauses: Vec<Duration> = appends.iter().map(pause_after_conflict).collect();
+    let (shortest, longest) = (pauses.iter().min().unwrap(), pauses.iter().max().unwrap());
+    assert!(shortest.as_millis() < 10 && (91..=100).contains(&longest.as_millis()), "{pauses:?}");
+    for (append, pause) in appends.into_iter().zip(pauses).take(3) {
+        let (_, store) = store([cancelled(&["ConditionalCheckFailed", "None"])]);
+        let begun = Instant::now();
+        assert_eq!(store.append(append).await.unwrap_err().kind, ErrorKind::Conflict);
+        assert_eq!(begun.elapsed().as_millis(), pause.as_millis());
+    }
+    let (_, store) = store([cancelled(&["ThrottlingError", "None"])]);
+    let begun = Instant::now();
+    assert_eq!(store.append(uploaded().2).await.unwrap_err().kind, ErrorKind::Throttled);
+    assert_eq!(begun.elapsed(), Duration::ZERO, "only a conflict is waited for");
 }
 
 /// The reply is lost, the request repeated as it was: the service knows it again by its token.

@@ -20,6 +20,8 @@ pub(crate) enum Role {
     Event,
     /// The snapshot.
     Snapshot,
+    /// A setting, whose revision must be the expected one, or the marker beside it.
+    Setting,
 }
 
 /// The port's error for a failed call.
@@ -71,7 +73,9 @@ fn kind_of_reason(code: &str, role: Role) -> Option<ErrorKind> {
     match (code, role) {
         ("None", _) => None,
         ("ConditionalCheckFailed", Role::Claim) => Some(ErrorKind::ClaimLost),
-        ("ConditionalCheckFailed", Role::Head | Role::Event | Role::Snapshot) => Some(ErrorKind::Conflict),
+        ("ConditionalCheckFailed", Role::Head | Role::Event | Role::Snapshot | Role::Setting) => {
+            Some(ErrorKind::Conflict)
+        }
         // Another transaction or write holds the item; it may be this document's next version, or a lease being renewed.
         ("TransactionConflict", _) => Some(ErrorKind::Conflict),
         ("ItemCollectionSizeLimitExceeded" | "ValidationError", _) => Some(ErrorKind::Invalid),
@@ -96,9 +100,9 @@ fn weight(kind: &ErrorKind) -> u8 {
 mod tests {
     use super::*;
 
-    const ROLES: [Role; 4] = [Role::Claim, Role::Head, Role::Event, Role::Snapshot];
+    const ROLES: [Role; 5] = [Role::Claim, Role::Head, Role::Event, Role::Snapshot, Role::Setting];
 
-    fn kind(codes: [&str; 4]) -> ErrorKind {
+    fn kind(codes: [&str; 5]) -> ErrorKind {
         let reasons = codes.map(|code| CancellationReason::builder().code(code).build());
         kind_of_cancellation(&reasons, &ROLES)
     }
@@ -114,13 +118,13 @@ mod tests {
             ("AccessDenied", ErrorKind::Unavailable),
             ("SomethingNew", ErrorKind::Unavailable),
         ];
-        for place in 0..4 {
+        for place in 0..ROLES.len() {
             for (code, expected) in anywhere {
-                let mut codes = ["None"; 4];
+                let mut codes = ["None"; 5];
                 codes[place] = code;
                 assert_eq!(kind(codes), expected, "{code} on {:?}", ROLES[place]);
             }
-            let mut codes = ["None"; 4];
+            let mut codes = ["None"; 5];
             codes[place] = "ConditionalCheckFailed";
             let expected = if place == 0 { ErrorKind::ClaimLost } else { ErrorKind::Conflict };
             assert_eq!(kind(codes), expected, "failed condition on {:?}", ROLES[place]);
@@ -130,15 +134,18 @@ mod tests {
     #[test]
     fn of_several_reasons_the_one_that_says_most_counts() {
         let lost = "ConditionalCheckFailed";
-        assert_eq!(kind([lost, lost, "ThrottlingError", "None"]), ErrorKind::ClaimLost);
-        assert_eq!(kind(["TransactionConflict", "None", "ThrottlingError", "None"]), ErrorKind::Conflict);
-        assert_eq!(kind(["ThrottlingError", lost, "None", "None"]), ErrorKind::Conflict);
-        assert_eq!(kind(["ThrottlingError", "None", "ValidationError", "None"]), ErrorKind::Invalid);
+        assert_eq!(kind([lost, lost, "ThrottlingError", "None", "None"]), ErrorKind::ClaimLost);
+        assert_eq!(
+            kind(["TransactionConflict", "None", "ThrottlingError", "None", "None"]),
+            ErrorKind::Conflict
+        );
+        assert_eq!(kind(["ThrottlingError", lost, "None", "None", "None"]), ErrorKind::Conflict);
+        assert_eq!(kind(["ThrottlingError", "None", "ValidationError", "None", "None"]), ErrorKind::Invalid);
     }
 
     #[test]
     fn a_cancellation_without_reasons_is_unavailable() {
-        assert_eq!(kind(["None"; 4]), ErrorKind::Unavailable);
+        assert_eq!(kind(["None"; 5]), ErrorKind::Unavailable);
         assert_eq!(kind_of_cancellation(&[], &ROLES), ErrorKind::Unavailable);
         let silent = CancellationReason::builder().build();
         assert_eq!(kind_of_cancellation(&[silent], &ROLES), ErrorKind::Unavailable);

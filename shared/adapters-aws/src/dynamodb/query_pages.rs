@@ -33,8 +33,18 @@ pub(crate) async fn query_all(
     limit: usize,
     attempted: &str,
 ) -> Result<Vec<Item>, PortError> {
+    query_after(query, None, limit, attempted).await
+}
+
+/// The same, of the items after a key, which need not exist.
+pub(crate) async fn query_after(
+    query: QueryFluentBuilder,
+    after: Option<Item>,
+    limit: usize,
+    attempted: &str,
+) -> Result<Vec<Item>, PortError> {
     let mut items = Vec::new();
-    let mut start = None;
+    let mut start = after;
     while items.len() < limit {
         let wanted = i32::try_from(limit - items.len()).unwrap_or(i32::MAX);
         let page = query_page(query.clone().limit(wanted), start, attempted).await?;

@@ -213,12 +213,14 @@ pub mod views {
     };
 }
 
-/// Collections and API keys.
+/// Collections and API keys, and which collections are under re-embedding.
 pub mod settings {
     use super::{PARTITION, SORT, TableSchema, text};
 
     /// The setting as JSON.
     pub const SETTING: &str = "setting";
+    /// How often a collection was replaced. Collections from before there was such a count have none, which is 0.
+    pub const REVISION: &str = "revision";
 
     /// The table.
     pub const TABLE: TableSchema = TableSchema {

@@ -45,7 +45,7 @@ fn prefix(kind: char, document_id: Option<DocumentId>) -> String {
     prefix
 }
 
-/// The partition of a collection. Neither name can hold a `#`.
+/// The partition of a collection, or of one of its spaces. Neither name can hold a `#`.
 pub(crate) fn partition(tenant: &TenantId, collection: &CollectionName) -> String {
     format!("{tenant}#{collection}")
 }

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::errors::sql_error;
 
 /// The format this release writes.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 /// What each format adds to the one before.
 const MIGRATIONS: [&[&str]; FORMAT_VERSION as usize] = [
@@ -20,6 +20,7 @@ const MIGRATIONS: [&[&str]; FORMAT_VERSION as usize] = [
         include_str!("../schema/blobs.sql"),
     ],
     &[include_str!("../schema/upload_urls.sql"), include_str!("../schema/cached_vectors.sql")],
+    &[include_str!("../schema/reembedding.sql")],
 ];
 
 /// Brings the database to this release's format, in one transaction. One of a newer format is refused untouched.

@@ -159,6 +159,18 @@ pub(super) fn redrive(
     Ok(true)
 }
 
+/// Removes a letter for good. Gives whether there was such a letter.
+pub(super) fn discard(connection: &Connection, grave: Grave<'_>, id: i64) -> Result<bool, PortError> {
+    if dead(connection, grave, id)?.is_none() {
+        return Ok(false);
+    }
+    connection
+        .prepare_cached("DELETE FROM messages WHERE id = ?1")
+        .and_then(|mut delete| delete.execute([id]))
+        .map(|rows| rows > 0)
+        .map_err(sql_error)
+}
+
 /// The group of a letter, if the id names one. One that was only due to become a letter is one afterwards.
 fn dead(connection: &Connection, grave: Grave<'_>, id: i64) -> Result<Option<String>, PortError> {
     let Grave { queue, policy, now } = grave;

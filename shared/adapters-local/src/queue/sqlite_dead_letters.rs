@@ -10,6 +10,8 @@ use millrace_ports::{
     REDRIVE_MAX, Redrive,
 };
 
+use rusqlite::Connection;
+
 use super::burying::{self, Grave};
 use super::sqlite_job_queue::SqliteJobQueue;
 
@@ -79,6 +81,29 @@ impl DeadLetters for SqliteJobQueue {
 }
 
 impl SqliteJobQueue {
+    /// Removes dead letters for good; gives those that were there. It is the operator's of a single node alone, so the port
+    /// does not have it.
+    pub async fn discard_dead_letters(
+        &self,
+        name: QueueName,
+        message_ids: &[String],
+    ) -> Result<Vec<String>, PortError> {
+        let (policy, now) = (self.queue(name)?.policy, self.now());
+        let ids: Vec<i64> = message_ids.iter().filter_map(|id| id.parse().ok()).collect();
+        let attempted = format!("discard {} dead letters of queue {name}", message_ids.len());
+        let discard = move |connection: &Connection| {
+            let grave = Grave { queue: name.as_str(), policy, now };
+            let mut discarded = Vec::with_capacity(ids.len());
+            for id in ids {
+                if burying::discard(connection, grave, id)? {
+                    discarded.push(id.to_string());
+                }
+            }
+            Ok(discarded)
+        };
+        self.database.write(attempted, discard).await
+    }
+
     async fn letters(
         &self,
         name: QueueName,

@@ -69,6 +69,22 @@ impl Collection {
         self.lock().publish(document, visible);
     }
 
+    /// A collection without chunks that shows of each document what this one shows.
+    pub(crate) fn published_alike(&self) -> Self {
+        let state = self.lock();
+        let shown = state.documents.iter().filter(|(_, placement)| placement.visible.is_some());
+        let alike = |(document, placement): (&DocumentId, &Placement)| {
+            (*document, Placement { visible: placement.visible, generations: Vec::new() })
+        };
+        let documents = shown.map(alike).collect();
+        Self { state: Mutex::new(State { documents, ..State::default() }) }
+    }
+
+    /// Whether it holds no chunks.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().windows.is_empty()
+    }
+
     /// Takes chunks of some generations, whose places in `entries` the segment names. Chunks that were there are
     /// replaced and keep their vectors.
     pub(super) fn put(&self, entries: Vec<Entry>, segment: Segment) {

@@ -74,7 +74,7 @@ fn read_owners(connection: &Connection, publications: &Publications) -> Result<O
     while let Some(row) = rows.next().map_err(sql_error)? {
         let text = |column| row.get_ref(column).map_err(sql_error)?.as_str().map_err(corrupt);
         let tenant = TenantId::new(text(1)?).map_err(corrupt)?;
-        let name = CollectionName::new(text(2)?).map_err(corrupt)?;
+        let name = CollectionName::from_index(text(2)?).map_err(corrupt)?;
         let collection = *places.entry((tenant, name)).or_insert_with_key(|(tenant, name)| {
             owners.collections.push(publications.collection(tenant, name));
             owners.collections.len() - 1

@@ -59,7 +59,6 @@ impl SqliteSearchIndex {
 
     async fn put_slice(
         &self,
-        collection: &Arc<Collection>,
         document: &IndexedDocument,
         (about, metadata): (&Arc<About>, &Arc<str>),
         chunks: Vec<IndexedChunk>,
@@ -67,10 +66,11 @@ impl SqliteSearchIndex {
         let attempted = format!("index words of {:?}", document.target.key.document_id);
         let analysed = self.indexer.run(&attempted, move || Ok(analyse(chunks))).await?;
         let Analysed { chunks, terms, segment } = analysed;
-        let (target, collection) = (document.target.clone(), Arc::clone(collection));
+        let (target, publications) = (document.target.clone(), Arc::clone(&self.publications));
         let (about, metadata) = (Arc::clone(about), Arc::clone(metadata));
         let filename = about.filename.clone();
         let (document_id, generation) = (target.key.document_id, target.generation);
+        let (tenant, name) = (target.key.tenant_id.clone(), target.collection.clone());
         let save = move |connection: &rusqlite::Connection| {
             let entry = rows::save_entry(connection, &target, &filename, &metadata)?;
             for (chunk, terms) in chunks.iter().zip(&terms) {
@@ -79,6 +79,8 @@ impl SqliteSearchIndex {
             Ok(entry)
         };
         let show = move |entry: &i64| {
+            // Looked up here, on the thread that commits: a space that has emptied meanwhile was forgotten.
+            let collection = publications.collection(&tenant, &name);
             collection.put(vec![Entry::new(*entry, document_id, generation, about)], segment);
         };
         self.database.write_bulk_then(attempted, save, show).await.map(drop)
@@ -93,7 +95,8 @@ impl SqliteSearchIndex {
         only_at: Option<Version>,
     ) -> Result<(IndexUsage, bool), PortError> {
         let (key, name) = (key.clone(), collection.clone());
-        let (document, memory) = (key.document_id, self.publications.find(&key.tenant_id, collection));
+        let (document, publications) = (key.document_id, Arc::clone(&self.publications));
+        let (tenant, forgotten) = (key.tenant_id.clone(), name.clone());
         let remove = move |connection: &rusqlite::Connection| {
             if let Some(version) = only_at {
                 rows::require_head(connection, &key, version)?;
@@ -105,8 +108,9 @@ impl SqliteSearchIndex {
             }
         };
         let forget = move |_: &(IndexUsage, bool)| {
-            if let Some(memory) = memory {
+            if let Some(memory) = publications.find(&tenant, &forgotten) {
                 memory.purge(document, generation);
+                publications.forget_empty(&tenant, &forgotten);
             }
         };
         self.database.write_bulk_then(format!("purge {document:?}"), remove, forget).await
@@ -146,13 +150,15 @@ impl SearchIndex for SqliteSearchIndex {
     async fn put_words(&self, document: &IndexedDocument, chunks: &[IndexedChunk]) -> Result<(), PortError> {
         chunks.iter().try_for_each(|chunk| rows::check_chunk(chunk.index))?;
         let target = &document.target;
-        let collection = self.publications.collection(&target.key.tenant_id, &target.collection);
         let about = Arc::new(About::from(document));
         let metadata: Arc<str> = serde_json::to_string(&document.metadata).map_err(corrupt)?.into();
         for slice in chunks.chunks(SLICE) {
-            self.put_slice(&collection, document, (&about, &metadata), slice.to_vec()).await?;
+            self.put_slice(document, (&about, &metadata), slice.to_vec()).await?;
         }
-        self.upkeep(collection).await
+        match self.publications.find(&target.key.tenant_id, &target.collection) {
+            Some(collection) => self.upkeep(collection).await,
+            None => Ok(()),
+        }
     }
 
     async fn put_vectors(
@@ -167,15 +173,20 @@ impl SearchIndex for SqliteSearchIndex {
             let quantised: Vec<_> = slice.iter().map(quantise).collect();
             let rows: Vec<_> = quantised.iter().map(|(chunk, v)| (*chunk, Row::new(&v.values))).collect();
             let attempted = format!("index vectors of {:?}", target.key.document_id);
-            let (target, collection) = (target.clone(), Arc::clone(&collection));
+            let (target, publications) = (target.clone(), Arc::clone(&self.publications));
             let (document, generation) = (target.key.document_id, target.generation);
+            let (tenant, name) = (target.key.tenant_id.clone(), target.collection.clone());
             let save = move |connection: &rusqlite::Connection| {
                 let Some(entry) = rows::find_entry(connection, &target)? else { return Ok(()) };
                 quantised.iter().try_for_each(|(chunk, vector)| {
                     rows::save_vector(connection, entry, *chunk, &vector.to_bytes())
                 })
             };
-            let show = move |_: &()| collection.put_vectors(document, generation, dimensions, &rows);
+            let show = move |_: &()| {
+                if let Some(collection) = publications.find(&tenant, &name) {
+                    collection.put_vectors(document, generation, dimensions, &rows);
+                }
+            };
             self.database.write_bulk_then(attempted, save, show).await?;
         }
         Ok(())

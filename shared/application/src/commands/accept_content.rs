@@ -4,17 +4,18 @@
 use std::sync::Arc;
 
 use millrace_domain::{
-    ByteSize, CollectionName, Command, Content, Document, DocumentKey, Generation, IdempotencyKey, JobId,
-    Stage, Status, TenantId, Trace, UploadId, Version,
+    ByteSize, Collection, CollectionName, Command, Content, Document, DocumentKey, Generation,
+    IdempotencyKey, JobId, Stage, Status, TenantId, Trace, UploadId, Version,
 };
 use millrace_ports::{
-    BlobKey, BlobStore, ByteStream, Claim, ClaimOutcome, ClaimRequest, Collection, CollectionStore,
-    EmbeddingModel, ErrorKind, IdGenerator, JobLedger, PortError, StepKey, StoredBlob,
+    BlobKey, BlobStore, ByteStream, Claim, ClaimOutcome, ClaimRequest, CollectionStore, ErrorKind,
+    IdGenerator, JobLedger, PortError, StepKey, StoredBlob,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::documents::{Context, Documents, ExecuteError, Executed};
+use crate::embedders::EmbeddingModels;
 use crate::jobs::Jobs;
 
 /// How long a request may run before a repetition of it may take over, in milliseconds.
@@ -39,8 +40,8 @@ pub struct AcceptContent {
     pub collections: Arc<dyn CollectionStore>,
     /// New ids.
     pub ids: Arc<dyn IdGenerator>,
-    /// The model in use.
-    pub model: EmbeddingModel,
+    /// The models in use; new collections get the first.
+    pub models: EmbeddingModels,
     /// Largest content.
     pub content_bytes_max: ByteSize,
 }
@@ -227,23 +228,19 @@ impl AcceptContent {
     /// A collection remembers its model from its first document on, and comes to be with it. Whoever created it in the
     /// meantime has chosen.
     async fn create_collection(&self, key: &DocumentKey, name: &CollectionName) -> Result<(), AcceptError> {
-        let new = Collection {
-            tenant_id: key.tenant_id.clone(),
-            name: name.clone(),
-            model: self.model.id.clone(),
-            dimensions: self.model.dimensions,
-            created_at: self.documents.now(),
-        };
+        let model = self.models.first();
+        let model = (model.id.clone(), model.dimensions);
+        let new = Collection::new(key.tenant_id.clone(), name.clone(), model, self.documents.now());
         self.compare_model(&self.collections.create_if_absent(new).await?)
     }
 
     fn compare_model(&self, stored: &Collection) -> Result<(), AcceptError> {
-        if stored.model == self.model.id && stored.dimensions == self.model.dimensions {
+        if self.models.serve(stored) {
             return Ok(());
         }
         Err(AcceptError::ModelMismatch {
             collection_model: format!("{} ({} dimensions)", stored.model, stored.dimensions),
-            server_model: format!("{} ({} dimensions)", self.model.id, self.model.dimensions),
+            server_model: self.models.names(),
         })
     }
 

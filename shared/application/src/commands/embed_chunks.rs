@@ -4,22 +4,28 @@
 use std::sync::Arc;
 
 use millrace_domain::{
-    BatchIndex, ChunkIndex, Command, ContentHash, Document, DocumentKey, ErrorCode, Generation, Job, Stage,
-    Status,
+    BatchIndex, Command, ContentHash, Document, DocumentKey, ErrorCode, Generation, IndexSpace, Job, ModelId,
+    SpaceModel, Stage, Status,
 };
 use millrace_ports::{
-    BlobKey, BlobStore, Claim, Embedder, EmbedderError, Embedding, EmbeddingCache, EmbeddingPurpose,
-    ErrorKind, IdGenerator, IndexTarget, PortError, SearchIndex, StepKey,
+    BlobStore, Claim, Embedder, EmbeddingCache, ErrorKind, IdGenerator, IndexedDocument, PortError, StepKey,
 };
 
-use super::fail_ingestion::{FailIngestion, Fault, Place};
+use super::fail_ingestion::{FailIngestion, Fault, Place, describe};
 use crate::admission::{Admission, admit};
-use crate::chunk_file::ChunkFile;
+use crate::batch_vectors::{BatchVectors, NoVectors, read_chunks};
+use crate::chunk_file::{ChunkFile, StoredChunk};
 use crate::documents::{Context, Documents};
+use crate::embedders::Embedders;
+use crate::index_spaces::{IndexSpaces, Writing};
 use crate::job_outcome::JobOutcome;
 use crate::jobs::Jobs;
 use crate::leftovers::Leftovers;
+use crate::reembeddings::{Reembeddings, failure};
 use crate::step::{Begun, Delivery, StepError, Steps};
+
+/// How long a job waits after it gave a re-embedding up, in milliseconds: the next attempt finds the record changed.
+const GIVEN_UP_WAIT_MS: u64 = 1_000;
 
 /// The parts it works with.
 #[derive(Debug, Clone)]
@@ -34,12 +40,14 @@ pub struct EmbedChunks {
     pub fail: FailIngestion,
     /// The contents.
     pub blobs: Arc<dyn BlobStore>,
-    /// The model.
-    pub embedder: Arc<dyn Embedder>,
+    /// The models.
+    pub embedders: Embedders,
     /// Vectors already paid for.
     pub cache: Arc<dyn EmbeddingCache>,
     /// The index.
-    pub index: Arc<dyn SearchIndex>,
+    pub index: IndexSpaces,
+    /// Gives up a re-embedding that stands in the way.
+    pub reembeddings: Reembeddings,
     /// Removes what a stopped or overtaken attempt wrote.
     pub leftovers: Leftovers,
     /// Ids for retries.
@@ -50,10 +58,16 @@ pub struct EmbedChunks {
 enum Stop {
     Fault(ErrorCode, String),
     Error(StepError),
+    /// It is about the space that is being built, and none of the document's business.
+    Building(IndexSpace, NoVectors),
 }
 
 /// What the work on a batch did.
 struct Embedded {
+    /// Where they were written.
+    writing: Writing,
+    /// The model of the space that searches saw then.
+    model: ModelId,
     /// Vectors that came from the cache.
     cached: u32,
     /// Where the cache has them all.
@@ -63,6 +77,15 @@ struct Embedded {
 impl From<PortError> for Stop {
     fn from(error: PortError) -> Self {
         Self::Error(error.into())
+    }
+}
+
+impl From<NoVectors> for Stop {
+    fn from(error: NoVectors) -> Self {
+        match error {
+            NoVectors::Refused(reason) => Self::Fault(ErrorCode::EmbedderRefused, reason),
+            NoVectors::Port(error) => error.into(),
+        }
     }
 }
 
@@ -89,6 +112,7 @@ impl EmbedChunks {
         batch: BatchIndex,
     ) -> Result<JobOutcome, PortError> {
         let key = delivery.key();
+        self.leftovers.tidy_repeated(delivery).await?;
         let document = match admit(&self.documents, &self.steps, &*self.ids, delivery, generation).await? {
             Admission::End(outcome) => return Ok(outcome),
             Admission::Settled(document) => {
@@ -127,6 +151,9 @@ impl EmbedChunks {
         };
         Ok(match worked {
             Ok(()) => JobOutcome::Acknowledge,
+            Err(Stop::Building(space, reason)) => {
+                self.settle_building(delivery, &claim, &document, space, reason).await
+            }
             Err(Stop::Error(error)) => self.fail.settle(&self.steps, delivery, &claim, error, place).await,
             Err(Stop::Fault(error_code, reason)) => {
                 let fault = Fault { place, error_code, reason };
@@ -153,12 +180,13 @@ impl EmbedChunks {
         embedded: &Embedded,
     ) -> Result<(), StepError> {
         let key = delivery.key();
+        let now = self.index.confirm(&embedded.writing).await?;
         let command = Command::RecordEmbeddedBatch {
             generation: before.generation,
             retry: before.retries,
             batch,
             cached: embedded.cached,
-            model: self.embedder.model().id.clone(),
+            model: now.current().map_or_else(|| embedded.model.clone(), |current| current.model),
             attempts: Some(claim.attempt),
             at: self.documents.now(),
         };
@@ -205,7 +233,7 @@ impl EmbedChunks {
         Ok(())
     }
 
-    /// Stores the vectors of one batch.
+    /// Stores the vectors of one batch in the space that is being built, then in the one that searches see.
     async fn work(
         &self,
         delivery: &Delivery,
@@ -214,64 +242,87 @@ impl EmbedChunks {
     ) -> Result<Embedded, Stop> {
         let key = delivery.key();
         let started = self.documents.now();
-        let file = self.chunks(delivery, document, batch).await?;
-        let hashes: Vec<_> = file.chunks.iter().map(|chunk| chunk.content_hash()).collect();
-        let model = &self.embedder.model().id;
-        let mut vectors = self.cache.get(&key.tenant_id, model, &hashes).await?;
-        vectors.resize(hashes.len(), None);
-        let missing: Vec<usize> = (0..vectors.len()).filter(|at| vectors[*at].is_none()).collect();
-        let texts: Vec<&str> = missing.iter().map(|at| file.chunks[*at].text.as_str()).collect();
-        let made = self.embedder.embed(&texts, EmbeddingPurpose::Passage).await.map_err(stop_of_embedder)?;
-        let new: Vec<_> =
-            missing.iter().zip(&made).map(|(at, vector)| (hashes[*at].clone(), vector.clone())).collect();
-        for (at, vector) in missing.iter().zip(made) {
-            vectors[*at] = Some(vector);
+        let file = read_chunks(&*self.blobs, &key, document.generation, batch.get()).await?;
+        let file = file.ok_or_else(|| {
+            Stop::Fault(ErrorCode::ContentMissing, format!("chunks of batch {batch} are missing"))
+        })?;
+        let writing = self.index.begin(&key, &document.collection).await?;
+        if let Some(building) = writing.building() {
+            let built = self.build(&writing, document, &file, building).await;
+            built.map_err(|reason| Stop::Building(building.space, reason))?;
         }
-        if !new.is_empty() {
-            self.cache.put(&key.tenant_id, model, &new).await?;
-        }
-        let cached = (hashes.len() - new.len()) as u32;
-        let entries: Vec<(ChunkIndex, Embedding)> = file
-            .chunks
-            .iter()
-            .zip(vectors)
-            .filter_map(|(chunk, vector)| Some((chunk.index, vector?)))
-            .collect();
-        let target =
-            IndexTarget { key, collection: document.collection.clone(), generation: document.generation };
-        self.index.put_vectors(&target, &entries).await?;
+        let (space, embedder) = match writing.current() {
+            None => (IndexSpace::FIRST, self.embedders.first()),
+            Some(current) => (current.space, self.embedder_of(&current)?),
+        };
+        let made = BatchVectors { cache: &self.cache, embedder }.make(&key.tenant_id, &file).await?;
+        self.index.index().put_vectors(&writing.target(space, document.generation), &made.vectors).await?;
         let duration_ms = self.documents.now().millis_since(started);
-        tracing::debug!(chunks = entries.len(), cached, duration_ms, "batch embedded");
-        Ok(Embedded { cached, hashes })
+        tracing::debug!(chunks = made.vectors.len(), cached = made.cached, duration_ms, "batch embedded");
+        let hashes = file.chunks.iter().map(|chunk| chunk.content_hash()).collect();
+        let model = embedder.model().id.clone();
+        Ok(Embedded { writing, model, cached: made.cached, hashes })
     }
 
-    async fn chunks(
+    /// Words too: the chunk-worker may have written them before the space came to be.
+    async fn build(
+        &self,
+        writing: &Writing,
+        document: &Document,
+        file: &ChunkFile,
+        building: &SpaceModel,
+    ) -> Result<(), NoVectors> {
+        let embedder = self.embedder_of(building)?;
+        let target = writing.target(building.space, document.generation);
+        let vectors = BatchVectors { cache: &self.cache, embedder };
+        let made = vectors.make(&target.key.tenant_id, file).await?;
+        let chunks: Vec<_> = file.chunks.iter().map(StoredChunk::to_indexed).collect();
+        let (filename, metadata) = (document.filename.clone(), document.metadata.clone());
+        let described = IndexedDocument { target, filename, metadata };
+        self.index.index().put_words(&described, &chunks).await?;
+        Ok(self.index.index().put_vectors(&described.target, &made.vectors).await?)
+    }
+
+    fn embedder_of(&self, space: &SpaceModel) -> Result<&Arc<dyn Embedder>, PortError> {
+        self.embedders.of(space).ok_or_else(|| {
+            let reason = format!("no embedder is configured for model {}", space.model);
+            PortError::caused(ErrorKind::Unavailable, "embed chunks", reason)
+        })
+    }
+
+    /// What went wrong with the space that is being built is the saga's matter: at the last attempt it is given up, and the
+    /// document goes on without it.
+    async fn settle_building(
         &self,
         delivery: &Delivery,
+        claim: &Claim,
         document: &Document,
-        batch: BatchIndex,
-    ) -> Result<ChunkFile, Stop> {
-        let missing =
-            || Stop::Fault(ErrorCode::ContentMissing, format!("chunks of batch {batch} are missing"));
-        let key = BlobKey::chunk_batch(&delivery.key(), document.generation, batch.get());
-        let bytes = match self.blobs.get(&key).await {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind == ErrorKind::NotFound => return Err(missing()),
-            Err(error) => return Err(error.into()),
+        space: IndexSpace,
+        reason: NoVectors,
+    ) -> JobOutcome {
+        let (error_code, reason) = match reason {
+            NoVectors::Refused(reason) => (ErrorCode::EmbedderRefused, reason),
+            NoVectors::Port(error) => {
+                let error = StepError::Port(error);
+                let spent = match self.steps.outcome_of(claim, &error) {
+                    JobOutcome::Retry { .. } => self.steps.is_last(claim),
+                    JobOutcome::DeadLetter { .. } => true,
+                    JobOutcome::Acknowledge
+                    | JobOutcome::Postpone { .. }
+                    | JobOutcome::PostponeRedriven { .. } => false,
+                };
+                if !spent {
+                    return self.steps.give_up(claim, error).await;
+                }
+                (ErrorCode::DeadLettered, describe(&error))
+            }
         };
-        ChunkFile::from_bytes(&bytes).map_err(|_| missing())
-    }
-}
-
-/// One exhaustive match from what the embedder said to what becomes of the job or the document.
-fn stop_of_embedder(error: EmbedderError) -> Stop {
-    match error {
-        EmbedderError::Throttled { retry_after_ms } => {
-            PortError::new(ErrorKind::Throttled, "embed chunks").with_retry_after_ms(retry_after_ms).into()
+        let key = delivery.key();
+        let fault = failure(error_code, &reason, &key);
+        if let Err(error) = self.reembeddings.fail(&key.tenant_id, &document.collection, space, fault).await {
+            tracing::warn!(%error, "re-embedding not given up, the job comes again");
         }
-        EmbedderError::Unavailable(_) => {
-            PortError::caused(ErrorKind::Unavailable, "embed chunks", error).into()
-        }
-        EmbedderError::Invalid(_) => Stop::Fault(ErrorCode::EmbedderRefused, error.to_string()),
+        self.steps.release(claim, false).await;
+        JobOutcome::Postpone { delay_ms: GIVEN_UP_WAIT_MS }
     }
 }

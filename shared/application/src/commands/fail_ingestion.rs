@@ -132,7 +132,7 @@ impl FailIngestion {
     }
 }
 
-fn describe(error: &StepError) -> String {
+pub(super) fn describe(error: &StepError) -> String {
     match error {
         StepError::Port(error) => match std::error::Error::source(error) {
             Some(cause) => format!("{error} ({cause})"),

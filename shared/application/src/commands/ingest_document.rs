@@ -7,13 +7,14 @@ use millrace_chunking::{ChunkingPolicy, DocumentText, chunks};
 use millrace_domain::{ByteSize, Command, Document, DocumentKey, ErrorCode, Generation, Job, Stage};
 use millrace_ports::{
     BlobKey, BlobStore, Claim, ErrorKind, ExtractedText, ExtractionError, ExtractionHints, IdGenerator,
-    IndexTarget, IndexedDocument, PortError, SearchIndex, StepKey, TextExtractor, Tokenizer,
+    IndexTarget, IndexedDocument, PortError, StepKey, TextExtractor, Tokenizer,
 };
 
 use super::fail_ingestion::{FailIngestion, Fault, Place};
 use crate::admission::{Admission, admit};
 use crate::chunk_file::{ChunkFile, StoredChunk};
 use crate::documents::{Context, Documents};
+use crate::index_spaces::{IndexSpaces, Writing};
 use crate::job_outcome::JobOutcome;
 use crate::jobs::Jobs;
 use crate::leftovers::Leftovers;
@@ -40,7 +41,7 @@ pub struct IngestDocument {
     /// The embedder's tokenizer.
     pub tokenizer: Arc<dyn Tokenizer>,
     /// The index.
-    pub index: Arc<dyn SearchIndex>,
+    pub index: IndexSpaces,
     /// Removes what a stopped or overtaken attempt wrote.
     pub leftovers: Leftovers,
     /// Ids for retries.
@@ -61,6 +62,8 @@ enum Stop {
 
 /// What the work found, for the events.
 struct Chunked {
+    /// Where the words were written.
+    writing: Writing,
     extraction: Option<Command>,
     chunks: u32,
     tokens: u64,
@@ -83,6 +86,7 @@ impl IngestDocument {
 
     async fn step(&self, delivery: &Delivery, generation: Generation) -> Result<JobOutcome, PortError> {
         let key = delivery.key();
+        self.leftovers.tidy_repeated(delivery).await?;
         let document = match admit(&self.documents, &self.steps, &*self.ids, delivery, generation).await? {
             Admission::End(outcome) => return Ok(outcome),
             Admission::Settled(document) => {
@@ -154,9 +158,10 @@ impl IngestDocument {
             batch_size,
             attempts: Some(claim.attempt),
         };
-        let commands = chunked.extraction.into_iter().chain([record]).collect();
+        let commands = chunked.extraction.clone().into_iter().chain([record]).collect();
         let context = Context::of(&delivery.job.trace).completing(claim, "chunked");
         let end = async {
+            self.index.confirm(&chunked.writing).await?;
             let executed = self.documents.execute_all(&key, &context, commands).await?;
             if executed.appended.is_empty() {
                 self.steps.complete(claim).await?;
@@ -196,13 +201,15 @@ impl IngestDocument {
             filename: document.filename.clone(),
             metadata: document.metadata.clone(),
         };
-        let (chunks, tokens) = self.chunk(&described, &text).await?;
+        let writing = self.index.begin(key, &document.collection).await;
+        let writing = writing.map_err(|error| Stop::Error(Stage::Chunk, error.into()))?;
+        let (chunks, tokens) = self.chunk(&writing, &described, &text).await?;
         if chunks == 0 {
             let reason = "no text was found in the document".to_owned();
             return Err(Stop::Fault(Stage::Extract, ErrorCode::Empty, reason));
         }
         tracing::info!(chunks, tokens, job_id = %document.job_id, "document chunked");
-        Ok(Chunked { extraction, chunks, tokens })
+        Ok(Chunked { writing, extraction, chunks, tokens })
     }
 
     /// The text of an earlier attempt that got that far.
@@ -250,7 +257,12 @@ impl IngestDocument {
     }
 
     /// Cuts, stores and indexes slice by slice. Gives chunks and tokens.
-    async fn chunk(&self, document: &IndexedDocument, text: &ExtractedText) -> Result<(u32, u64), Stop> {
+    async fn chunk(
+        &self,
+        writing: &Writing,
+        document: &IndexedDocument,
+        text: &ExtractedText,
+    ) -> Result<(u32, u64), Stop> {
         let source = DocumentText { text: &text.text, pages: &text.pages, headings: &text.headings };
         let mut cut = chunks(source, &*self.tokenizer, self.policy).map(|chunk| StoredChunk {
             index: chunk.index,
@@ -272,7 +284,7 @@ impl IngestDocument {
             let first_batch = total / self.batch_size;
             total += slice.len();
             tokens += slice.iter().map(|chunk| u64::from(chunk.tokens)).sum::<u64>();
-            self.store(document, slice, first_batch)
+            self.store(writing, document, slice, first_batch)
                 .await
                 .map_err(|e| Stop::Error(Stage::Chunk, e.into()))?;
         }
@@ -280,6 +292,7 @@ impl IngestDocument {
 
     async fn store(
         &self,
+        writing: &Writing,
         document: &IndexedDocument,
         slice: Vec<StoredChunk>,
         first_batch: usize,
@@ -291,7 +304,7 @@ impl IngestDocument {
             (key, ChunkFile { chunks: chunks.to_vec() }.to_bytes())
         });
         self.blobs.put_many(blobs.collect()).await?;
-        self.index.put_words(document, &indexed).await
+        self.index.put_words(writing, document, &indexed).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! Use cases that change something, one file each.
 
+mod abort_reembedding;
 mod accept_content;
 mod cancel_ingestion;
 mod complete_upload;
@@ -11,12 +12,15 @@ mod ingest_document;
 mod publish_events;
 mod receive_upload;
 mod redrive_dead_letters;
+mod reembed_batch;
 mod replace_document;
 mod retry_ingestion;
+mod start_reembedding;
 mod start_upload;
 mod sweep;
 mod upload_document;
 
+pub use abort_reembedding::AbortReembedding;
 pub use accept_content::{AcceptContent, AcceptError, Accepted, ContentUpload};
 pub use cancel_ingestion::CancelIngestion;
 pub use complete_upload::{CompleteError, CompleteUpload, CompletedUpload};
@@ -28,8 +32,10 @@ pub use ingest_document::IngestDocument;
 pub use publish_events::PublishEvents;
 pub use receive_upload::{ReceiveError, ReceiveUpload};
 pub use redrive_dead_letters::{RedriveDeadLetters, RedriveError, RedriveReport, RedriveRequest};
+pub use reembed_batch::ReembedBatch;
 pub use replace_document::ReplaceDocument;
 pub use retry_ingestion::RetryIngestion;
+pub use start_reembedding::{ReembedRequest, ReembeddingError, StartReembedding};
 pub use start_upload::{AnnouncedContent, Replaced, StartUpload, StartedUpload, UPLOAD_URL_MS};
 pub use sweep::{Sweep, SweepPolicy, SweepReport};
 pub use upload_document::UploadDocument;

@@ -16,6 +16,7 @@ use super::complete_upload::CompleteUpload;
 use crate::documents::Documents;
 use crate::jobs::Jobs;
 use crate::pending_upload::PendingUpload;
+use crate::sagas::AdvanceReembeddings;
 
 /// How long the restarts of a document are counted after the last pause, in milliseconds: a day. Were they forgotten
 /// sooner, the pauses would not grow.
@@ -51,6 +52,8 @@ pub struct SweepReport {
     pub orphans_removed: usize,
     /// Uploads by URL completed whose content had come in unnoticed.
     pub uploads_completed: usize,
+    /// Re-embeddings under way, moved on.
+    pub reembeddings: usize,
     /// Ledger rows forgotten.
     pub claims_forgotten: u64,
 }
@@ -72,6 +75,8 @@ pub struct Sweep {
     pub complete: CompleteUpload,
     /// New ids.
     pub ids: Arc<dyn IdGenerator>,
+    /// Moves of collections to another model.
+    pub reembeddings: AdvanceReembeddings,
     /// The bounds.
     pub policy: SweepPolicy,
 }
@@ -95,6 +100,7 @@ impl Sweep {
                 Settled::Removed => report.orphans_removed += 1,
             }
         }
+        report.reembeddings = self.reembeddings.run().await?;
         report.claims_forgotten = self.ledger.forget_expired(self.policy.per_sweep_max).await?;
         if report != SweepReport::default() {
             tracing::info!(?report, "swept");

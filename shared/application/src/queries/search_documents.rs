@@ -3,13 +3,16 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use millrace_domain::{CollectionName, DocumentId, DocumentKey, Generation, Publication, TenantId};
+use millrace_domain::{
+    Collection, CollectionName, DocumentId, DocumentKey, Generation, Publication, TenantId,
+};
 use millrace_ports::{
-    Candidate, CollectionStore, Embedder, EmbeddingPurpose, EventStore, IndexedChunk, PortError,
-    SearchFilter, SearchIndex, SearchQuery,
+    Candidate, CollectionStore, EmbeddingPurpose, EventStore, IndexedChunk, PortError, SearchFilter,
+    SearchIndex, SearchQuery,
 };
 
 use super::fusion::fuse;
+use crate::embedders::Embedders;
 
 /// Most hits of one answer.
 const HITS_MAX: usize = 100;
@@ -22,6 +25,9 @@ const CANDIDATES: std::ops::RangeInclusive<usize> = 100..=300;
 
 /// How often candidates are gathered when a switch of generations falls between them and the look at the heads.
 const GATHERINGS_MAX: usize = 4;
+
+/// How often a search is made when the collection switches to another model under it. It does so once in minutes at most.
+const SWITCHES_MAX: usize = 3;
 
 /// What is searched for.
 #[derive(Debug, Clone, PartialEq)]
@@ -90,8 +96,8 @@ pub struct SearchDocuments {
     pub store: Arc<dyn EventStore>,
     /// The index.
     pub index: Arc<dyn SearchIndex>,
-    /// The model.
-    pub embedder: Arc<dyn Embedder>,
+    /// The models.
+    pub embedders: Embedders,
     /// Which model each collection has.
     pub collections: Arc<dyn CollectionStore>,
 }
@@ -101,15 +107,38 @@ impl SearchDocuments {
     #[tracing::instrument(name = "search", skip_all, fields(collection = %request.collection))]
     pub async fn run(&self, request: SearchRequest) -> Result<SearchAnswer, SearchError> {
         validate(&request)?;
-        let Some(collection) = self.collections.get(&request.tenant_id, &request.collection).await? else {
-            return Ok(SearchAnswer { hits: Vec::new(), by_meaning: true });
-        };
-        let model = self.embedder.model();
-        if collection.model != model.id {
-            let (collection_model, server_model) = (collection.model.to_string(), model.id.to_string());
-            return Err(SearchError::ModelMismatch { collection_model, server_model });
+        for _ in 1..SWITCHES_MAX {
+            let collection = self.collections.get(&request.tenant_id, &request.collection).await?;
+            let Some(collection) = collection else { return Ok(nothing()) };
+            let answer = self.search_in(&request, &collection).await?;
+            if collection.reembedding.is_none() || self.is_current(&collection).await? {
+                return Ok(answer);
+            }
         }
-        let embedded = self.embedder.embed(&[&request.query], EmbeddingPurpose::Query).await;
+        let collection = self.collections.get(&request.tenant_id, &request.collection).await?;
+        let Some(collection) = collection else { return Ok(nothing()) };
+        self.search_in(&request, &collection).await
+    }
+
+    /// Whether searches still use the space in which a search was made. A document that was replaced after the switch is in
+    /// the new one only, so an answer from the old one might miss it.
+    async fn is_current(&self, searched: &Collection) -> Result<bool, PortError> {
+        let now = self.collections.get(&searched.tenant_id, &searched.name).await?;
+        Ok(now.is_some_and(|now| now.space == searched.space))
+    }
+
+    /// Searches one space with its model, both as the record had them at one instant: never a mix.
+    async fn search_in(
+        &self,
+        request: &SearchRequest,
+        collection: &Collection,
+    ) -> Result<SearchAnswer, SearchError> {
+        let embedder =
+            self.embedders.of(&collection.current()).ok_or_else(|| SearchError::ModelMismatch {
+                collection_model: collection.model.to_string(),
+                server_model: self.embedders.models().names(),
+            })?;
+        let embedded = embedder.embed(&[&request.query], EmbeddingPurpose::Query).await;
         let vector = match embedded {
             Ok(vectors) => vectors.into_iter().next(),
             Err(error) => {
@@ -120,14 +149,14 @@ impl SearchDocuments {
         let by_meaning = vector.is_some();
         let query = SearchQuery {
             tenant_id: request.tenant_id.clone(),
-            collection: request.collection.clone(),
+            collection: request.collection.in_space(collection.space),
             text: request.query.clone(),
             vector,
             filter: request.filter.clone(),
             candidates: (request.limit * CANDIDATES_PER_HIT).clamp(*CANDIDATES.start(), *CANDIDATES.end()),
         };
         let candidates = self.gather(&query).await?;
-        Ok(SearchAnswer { hits: rank(candidates, &request), by_meaning })
+        Ok(SearchAnswer { hits: rank(candidates, request), by_meaning })
     }
 
     /// Candidates of published generations. A document whose generation was switched between the index's answer and the
@@ -175,6 +204,11 @@ impl SearchDocuments {
         let switched = published.keys().any(|id| !found.contains(id));
         Ok((visible, switched))
     }
+}
+
+/// A collection that was never used has no hits.
+fn nothing() -> SearchAnswer {
+    SearchAnswer { hits: Vec::new(), by_meaning: true }
 }
 
 fn validate(request: &SearchRequest) -> Result<(), SearchError> {

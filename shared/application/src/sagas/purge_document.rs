@@ -4,13 +4,12 @@
 use std::sync::Arc;
 
 use millrace_domain::{ByteSize, Command, Document, DocumentKey, Generation, Job, Status, Trace};
-use millrace_ports::{
-    BlobPrefix, BlobStore, BlobUsage, Claim, ErrorKind, IndexUsage, PortError, SearchIndex, StepKey,
-};
+use millrace_ports::{BlobPrefix, BlobStore, BlobUsage, Claim, ErrorKind, IndexUsage, PortError, StepKey};
 
 use super::found::Found;
 use crate::cached_vectors::CachedVectors;
 use crate::documents::{Context, Documents};
+use crate::index_spaces::IndexSpaces;
 use crate::job_outcome::JobOutcome;
 use crate::step::{Begun, Delivery, StepError, Steps};
 
@@ -26,7 +25,7 @@ pub struct PurgeDocument {
     /// Vectors already paid for.
     pub vectors: CachedVectors,
     /// The index.
-    pub index: Arc<dyn SearchIndex>,
+    pub index: IndexSpaces,
 }
 
 impl PurgeDocument {
@@ -72,20 +71,21 @@ impl PurgeDocument {
         claim: &Claim,
     ) -> Result<(), StepError> {
         let context = Context::of(trace);
+        let attempts = Some(claim.attempt);
         let found = Found::from_memo(&claim.memo);
         if document.deletion.as_ref().is_some_and(|deletion| deletion.index.is_none()) {
-            let command = self.purge_index(key, &document, found).await?;
+            let command = self.purge_index(key, &document, found, attempts).await?;
             document = self.documents.execute(key, &context, command).await?.document;
         }
         if document.deletion.as_ref().is_some_and(|deletion| deletion.content.is_none()) {
             let removed = self.blobs.delete_prefix(&BlobPrefix::document(key)).await?;
             let BlobUsage { blobs, bytes } = found.content(removed);
             let bytes = ByteSize::new(bytes);
-            let command = Command::RecordContentPurged { generation: None, blobs, bytes };
+            let command = Command::RecordContentPurged { generation: None, blobs, bytes, attempts };
             document = self.documents.execute(key, &context, command).await?.document;
         }
         self.verify(key, &document).await?;
-        let command = Command::CompleteDeletion { at: self.documents.now() };
+        let command = Command::CompleteDeletion { attempts, at: self.documents.now() };
         self.documents.execute(key, &context.completing(claim, "deleted"), command).await?;
         tracing::info!("document deleted and verified");
         Ok(())
@@ -96,6 +96,7 @@ impl PurgeDocument {
         key: &DocumentKey,
         document: &Document,
         found: Found,
+        attempts: Option<u32>,
     ) -> Result<Command, PortError> {
         let mut cached_vectors = 0;
         for generation in (1..=document.generation.get()).map(Generation::new) {
@@ -103,7 +104,7 @@ impl PurgeDocument {
         }
         let removed = self.index.purge(key, &document.collection, None, None).await?;
         let IndexUsage { chunks, vectors } = found.index(removed);
-        Ok(Command::RecordVectorsPurged { generation: None, chunks, vectors, cached_vectors })
+        Ok(Command::RecordVectorsPurged { generation: None, chunks, vectors, cached_vectors, attempts })
     }
 
     /// The read-back. A straggler that was still writing when the tombstone fell is removed here.

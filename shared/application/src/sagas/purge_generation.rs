@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use millrace_domain::{ByteSize, Command, Document, DocumentKey, Generation, Job, Residue, Trace};
 use millrace_ports::{
-    BlobKey, BlobPrefix, BlobStore, BlobUsage, Claim, ErrorKind, IndexUsage, PortError, SearchIndex, StepKey,
+    BlobKey, BlobPrefix, BlobStore, BlobUsage, Claim, ErrorKind, IndexUsage, PortError, StepKey,
 };
 
 use super::found::Found;
 use crate::cached_vectors::CachedVectors;
 use crate::documents::{Context, Documents};
+use crate::index_spaces::IndexSpaces;
 use crate::job_outcome::JobOutcome;
 use crate::step::{Begun, Delivery, StepError, Steps};
 
@@ -26,7 +27,7 @@ pub struct PurgeGeneration {
     /// Vectors already paid for.
     pub vectors: CachedVectors,
     /// The index.
-    pub index: Arc<dyn SearchIndex>,
+    pub index: IndexSpaces,
 }
 
 impl PurgeGeneration {
@@ -84,7 +85,7 @@ impl PurgeGeneration {
         trace: &Trace,
         claim: &Claim,
     ) -> Result<(), StepError> {
-        let generation = residue.generation;
+        let (generation, attempts) = (residue.generation, Some(claim.attempt));
         let found = Found::from_memo(&claim.memo);
         // A stopped generation may be retried; by then a purge that stood still must not touch it any more.
         let only_at = (generation == document.generation).then_some(document.version);
@@ -96,11 +97,17 @@ impl PurgeGeneration {
             chunks: removed.chunks,
             vectors: removed.vectors,
             cached_vectors: self.purge_cache(key, document, residue).await?,
+            attempts,
         }];
         if residue.content {
             let blobs = found.content(self.remove_content(key, residue).await?);
             let (blobs, bytes) = (blobs.blobs, ByteSize::new(blobs.bytes));
-            commands.push(Command::RecordContentPurged { generation: Some(generation), blobs, bytes });
+            commands.push(Command::RecordContentPurged {
+                generation: Some(generation),
+                blobs,
+                bytes,
+                attempts,
+            });
         }
         if left != IndexUsage::default() {
             let attempted = format!("purge generation {generation} of {}", key.document_id);

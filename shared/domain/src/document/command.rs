@@ -104,6 +104,8 @@ pub enum Command {
         vectors: u64,
         /// Cached vectors removed.
         cached_vectors: u64,
+        /// Attempts made at the purge, this one included, if they were counted.
+        attempts: Option<u32>,
     },
     /// Note that the blob store holds nothing of one generation, or of the document, any more.
     RecordContentPurged {
@@ -113,9 +115,13 @@ pub enum Command {
         blobs: u64,
         /// Bytes removed.
         bytes: ByteSize,
+        /// Attempts made at the purge, this one included, if they were counted.
+        attempts: Option<u32>,
     },
     /// Finish the deletion after a read-back that found nothing.
     CompleteDeletion {
+        /// Attempts made at the purge, this one included, if they were counted.
+        attempts: Option<u32>,
         /// Now.
         at: Timestamp,
     },

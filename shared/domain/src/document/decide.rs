@@ -84,13 +84,14 @@ fn decide_existing(document: &Document, command: Command) -> Decision {
         }
         Command::RequestDeletion if document.status.is_gone() => Ok(vec![]),
         Command::RequestDeletion => Ok(vec![DeletionRequested { generation: document.generation }.into()]),
-        Command::RecordVectorsPurged { generation, chunks, vectors, cached_vectors } => {
-            decide_vectors_purged(document, VectorsPurged { generation, chunks, vectors, cached_vectors })
+        Command::RecordVectorsPurged { generation, chunks, vectors, cached_vectors, attempts } => {
+            let purged = VectorsPurged { generation, chunks, vectors, cached_vectors, attempts };
+            decide_vectors_purged(document, purged)
         }
-        Command::RecordContentPurged { generation, blobs, bytes } => {
-            decide_content_purged(document, ContentPurged { generation, blobs, bytes })
+        Command::RecordContentPurged { generation, blobs, bytes, attempts } => {
+            decide_content_purged(document, ContentPurged { generation, blobs, bytes, attempts })
         }
-        Command::CompleteDeletion { at } => decide_deleted(document, at),
+        Command::CompleteDeletion { attempts, at } => decide_deleted(document, attempts, at),
     }
 }
 
@@ -176,9 +177,8 @@ fn decide_batch(document: &Document, embedded: ChunksEmbedded, at: Timestamp) ->
     }
     let (_, chunks) =
         plan.batch(batch).ok_or(DocumentError::OutOfOrder { rule: "the batch lies within the plan" })?;
-    if document.model.as_ref().is_some_and(|first| document.embedded_chunks > 0 && first != model) {
-        return Err(DocumentError::OutOfOrder { rule: "all vectors of a generation come from one model" });
-    }
+    // That all vectors that searches see come from one model is held by the collection's index space, not here: a generation
+    // may begin under one model and be completed after the collection has switched to another.
     let model = model.clone();
     let mut events = vec![ChunksEmbedded { chunks, ..embedded }.into()];
     if document.embedded_batches.len() + 1 == plan.batches() {
@@ -256,7 +256,7 @@ fn decide_content_purged(document: &Document, purged: ContentPurged) -> Decision
     Ok(if owed { vec![purged.into()] } else { vec![] })
 }
 
-fn decide_deleted(document: &Document, at: Timestamp) -> Decision {
+fn decide_deleted(document: &Document, attempts: Option<u32>, at: Timestamp) -> Decision {
     let refused = DocumentError::NotPossible { status: document.status, action: "complete a deletion" };
     let deletion = document.deletion.as_ref().ok_or(refused)?;
     if deletion.receipt.is_some() {
@@ -268,7 +268,7 @@ fn decide_deleted(document: &Document, at: Timestamp) -> Decision {
     let requested_at = deletion.requested_at;
     let receipt =
         DeletionReceipt { requested_at, verified_at: at, chunks, vectors, cached_vectors, blobs, bytes };
-    Ok(vec![DocumentDeleted { receipt }.into()])
+    Ok(vec![DocumentDeleted { receipt, attempts }.into()])
 }
 
 impl Document {

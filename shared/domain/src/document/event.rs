@@ -170,6 +170,9 @@ pub struct VectorsPurged {
     pub vectors: u64,
     /// Cached vectors removed.
     pub cached_vectors: u64,
+    /// At which attempt of its purge this was done. Not known of those that releases before this field recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
 }
 
 /// Source, text and chunk blobs are gone; read back as none.
@@ -182,6 +185,9 @@ pub struct ContentPurged {
     pub blobs: u64,
     /// Bytes removed.
     pub bytes: ByteSize,
+    /// At which attempt of its purge this was done. Not known of those that releases before this field recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
 }
 
 /// What a deletion removed, for the client's own records.
@@ -208,6 +214,9 @@ pub struct DeletionReceipt {
 pub struct DocumentDeleted {
     /// What was removed.
     pub receipt: DeletionReceipt,
+    /// At which attempt of its purge this was done. Not known of those that releases before this field recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
 }
 
 macro_rules! document_events {

@@ -21,6 +21,8 @@ pub struct SagaHistory {
     current: Option<usize>,
     /// The compensations that run, one for each generation that is owed a purge.
     compensations: Vec<usize>,
+    /// The attempt of the deletion that recorded its last step, if it was counted: the next step began within it.
+    deletion_attempt: Option<u32>,
     /// The time of the latest event: clocks of two machines differ, and no step may end before it began.
     now: Timestamp,
 }
@@ -51,7 +53,7 @@ impl SagaHistory {
             DocumentEvent::DeletionRequested(data) => self.deletion_requested(data),
             DocumentEvent::VectorsPurged(data) => self.vectors_purged(data),
             DocumentEvent::ContentPurged(data) => self.content_purged(data),
-            DocumentEvent::DocumentDeleted(_) => self.end_current(SagaStepOutcome::Done),
+            DocumentEvent::DocumentDeleted(data) => self.deleted(data),
         }
         self.document = Some(evolve(self.document.take(), event, at));
         self.follow_residue(event);
@@ -145,6 +147,7 @@ impl SagaHistory {
         }
         let at = self.begin(Saga::Deletion, SagaStepName::Tombstone, data.generation, self.retry());
         self.end(at, SagaStepOutcome::Done);
+        self.deletion_attempt = Some(1);
     }
 
     fn vectors_purged(&mut self, data: &VectorsPurged) {
@@ -154,8 +157,11 @@ impl SagaHistory {
         add(&mut details.vectors, data.vectors);
         add(&mut details.cached_vectors, data.cached_vectors);
         match data.generation {
-            Some(generation) => self.undo(generation, &[SagaStepName::Chunk]),
-            None => self.end_deletion_step(at),
+            Some(generation) => {
+                self.steps[at].attempts = self.steps[at].attempts.max(data.attempts);
+                self.undo(generation, &[SagaStepName::Chunk]);
+            }
+            None => self.end_deletion_step(at, data.attempts),
         }
     }
 
@@ -166,10 +172,11 @@ impl SagaHistory {
         add(&mut details.bytes, data.bytes.get());
         match data.generation {
             Some(generation) => {
+                self.steps[at].attempts = self.steps[at].attempts.max(data.attempts);
                 let undone = [SagaStepName::Upload, SagaStepName::Extract, SagaStepName::Chunk];
                 self.undo(generation, &undone);
             }
-            None => self.end_deletion_step(at),
+            None => self.end_deletion_step(at, data.attempts),
         }
     }
 
@@ -188,7 +195,21 @@ impl SagaHistory {
         }
     }
 
-    fn end_deletion_step(&mut self, at: usize) {
+    fn deleted(&mut self, data: &DocumentDeleted) {
+        if let Some(at) = self.current {
+            self.end_deletion_step(at, data.attempts);
+        }
+    }
+
+    /// One claim counts the attempts of the whole deletion. A step began in the attempt that ended the one before it, unless
+    /// the ledger has forgotten that claim and counts anew.
+    fn end_deletion_step(&mut self, at: usize, attempt: Option<u32>) {
+        let begun_in = std::mem::replace(&mut self.deletion_attempt, attempt);
+        self.steps[at].attempts =
+            attempt.zip(begun_in).map(|(ended_in, begun_in)| match ended_in.checked_sub(begun_in) {
+                Some(failed) => failed + 1,
+                None => ended_in,
+            });
         self.end(at, SagaStepOutcome::Done);
         self.current = self.current.filter(|current| *current != at);
     }

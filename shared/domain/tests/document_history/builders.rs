@@ -97,11 +97,27 @@ pub(crate) fn purge_vectors(number: u32) -> Command {
         chunks: 1,
         vectors: 1,
         cached_vectors: 0,
+        attempts: None,
     }
 }
 
 pub(crate) fn purge_content(number: u32) -> Command {
-    Command::RecordContentPurged { generation: Some(generation(number)), blobs: 1, bytes: ByteSize::new(1) }
+    Command::RecordContentPurged {
+        generation: Some(generation(number)),
+        blobs: 1,
+        bytes: ByteSize::new(1),
+        attempts: None,
+    }
+}
+
+/// The index is purged for a deletion.
+pub(crate) fn purge_all_vectors(attempts: Option<u32>) -> Command {
+    Command::RecordVectorsPurged { generation: None, chunks: 3, vectors: 3, cached_vectors: 2, attempts }
+}
+
+/// The contents are purged for a deletion.
+pub(crate) fn purge_all_content(attempts: Option<u32>) -> Command {
+    Command::RecordContentPurged { generation: None, blobs: 4, bytes: ByteSize::new(500), attempts }
 }
 
 /// A document after some commands, all of which must be accepted.

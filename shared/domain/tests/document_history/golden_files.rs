@@ -36,9 +36,20 @@ fn sample_events() -> Vec<DocumentEvent> {
             model_version: "rules-1".into(),
         },
         Command::RequestDeletion,
-        Command::RecordVectorsPurged { generation: None, chunks: 3, vectors: 3, cached_vectors: 1 },
-        Command::RecordContentPurged { generation: None, blobs: 4, bytes: ByteSize::new(500) },
-        Command::CompleteDeletion { at: at(50) },
+        Command::RecordVectorsPurged {
+            generation: None,
+            chunks: 3,
+            vectors: 3,
+            cached_vectors: 1,
+            attempts: None,
+        },
+        Command::RecordContentPurged {
+            generation: None,
+            blobs: 4,
+            bytes: ByteSize::new(500),
+            attempts: None,
+        },
+        Command::CompleteDeletion { attempts: None, at: at(50) },
     ];
     let mut document = None;
     let mut events = Vec::new();
@@ -105,6 +116,9 @@ fn every_added_field_is_pinned_as_it_is_written() {
         DocumentEvent::TextExtracted(data) => Some(TextExtracted { attempts, ..data }.into()),
         DocumentEvent::DocumentChunked(data) => Some(DocumentChunked { attempts, ..data }.into()),
         DocumentEvent::ChunksEmbedded(data) => Some(ChunksEmbedded { attempts, ..data }.into()),
+        DocumentEvent::VectorsPurged(data) => Some(VectorsPurged { attempts, ..data }.into()),
+        DocumentEvent::ContentPurged(data) => Some(ContentPurged { attempts, ..data }.into()),
+        DocumentEvent::DocumentDeleted(data) => Some(DocumentDeleted { attempts, ..data }.into()),
         _ => None,
     });
     let mut pinned_types = std::collections::BTreeSet::new();
@@ -119,7 +133,7 @@ fn every_added_field_is_pinned_as_it_is_written() {
         assert_eq!(pinned, written, "the written shape of {short} with attempts changed");
         assert_eq!(serde_json::from_str::<EventEnvelope>(&pinned).unwrap(), envelope);
     }
-    assert_eq!(pinned_types.len(), 3);
+    assert_eq!(pinned_types.len(), 6);
 }
 
 #[test]

@@ -25,10 +25,15 @@ pub(crate) fn any_command() -> impl Strategy<Value = Command> {
         } else {
             extract(1)
         }),
-        Just(Command::RecordVectorsPurged { generation: None, chunks: 1, vectors: 1, cached_vectors: 0 }),
-        Just(Command::RecordContentPurged { generation: None, blobs: 1, bytes: ByteSize::new(1) }),
-        Just(Command::CompleteDeletion { at: at(5) }),
+        any_attempts().prop_map(purge_all_vectors),
+        any_attempts().prop_map(purge_all_content),
+        any_attempts().prop_map(|attempts| Command::CompleteDeletion { attempts, at: at(5) }),
     ]
+}
+
+/// Attempts of a purge, whose claim may have been forgotten or not counted.
+fn any_attempts() -> impl Strategy<Value = Option<u32>> {
+    prop::option::of(1..9_u32)
 }
 
 proptest! {

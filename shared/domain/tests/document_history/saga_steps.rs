@@ -75,6 +75,106 @@ fn attempts_are_those_of_the_events_and_of_batches_the_most() {
 }
 
 #[test]
+fn each_step_has_the_numbers_of_its_events() {
+    let cached = |command: Command, times: u32| match command {
+        Command::RecordEmbeddedBatch { generation, retry, batch, model, attempts, at, .. } => {
+            Command::RecordEmbeddedBatch { generation, retry, batch, cached: times, model, attempts, at }
+        }
+        other => other,
+    };
+    let extracted = Command::RecordExtraction {
+        generation: generation(1),
+        media_type: "application/pdf".into(),
+        pages: 7,
+        text_bytes: ByteSize::new(90),
+        title: None,
+        attempts: None,
+    };
+    let ingested =
+        [upload(), extracted, chunk(1, 3), cached(embed(1, 0), 1), cached(embed(1, 1), 1)].into_iter();
+    let replaced = [replace(2), extract(2), chunk(2, 1), embed(2, 0), purge_vectors(1), purge_content(1)];
+    let deleted = [Command::RequestDeletion, purge_all_vectors(None), purge_all_content(None)];
+    let steps = steps(ingested.chain(replaced).chain(deleted));
+    let details = |name: SagaStepName, saga: Saga| {
+        steps.iter().find(|step| step.step == name && step.saga == saga).unwrap().details
+    };
+    let none = SagaStepDetails::default();
+    let expected = [
+        (Name::Upload, Saga::Ingestion, SagaStepDetails { bytes: Some(100), ..none }),
+        (Name::Extract, Saga::Ingestion, SagaStepDetails { pages: Some(7), bytes: Some(90), ..none }),
+        (Name::Chunk, Saga::Ingestion, SagaStepDetails { chunks: Some(3), ..none }),
+        (Name::Complete, Saga::Ingestion, SagaStepDetails { chunks: Some(3), ..none }),
+        (
+            Name::Embed,
+            Saga::Ingestion,
+            SagaStepDetails {
+                chunks: Some(3),
+                batches_done: Some(2),
+                batches_total: Some(2),
+                cached_vectors: Some(2),
+                ..none
+            },
+        ),
+        (
+            Name::PurgeGeneration,
+            Saga::Compensation,
+            SagaStepDetails {
+                chunks: Some(1),
+                vectors: Some(1),
+                cached_vectors: Some(0),
+                blobs: Some(1),
+                bytes: Some(1),
+                ..none
+            },
+        ),
+        (
+            Name::PurgeIndex,
+            Saga::Deletion,
+            SagaStepDetails { chunks: Some(3), vectors: Some(3), cached_vectors: Some(2), ..none },
+        ),
+        (Name::PurgeContent, Saga::Deletion, SagaStepDetails { blobs: Some(4), bytes: Some(500), ..none }),
+        (Name::Verify, Saga::Deletion, none),
+    ];
+    for (name, saga, expected) in expected {
+        assert_eq!(details(name, saga), expected, "{name:?}");
+    }
+}
+
+#[test]
+fn an_embedding_that_has_just_begun_says_how_much_there_is_to_do() {
+    let embedding = steps([upload(), extract(1), chunk(1, 3)]).pop().unwrap();
+    let SagaStepDetails { chunks, batches_done, batches_total, .. } = embedding.details;
+    assert_eq!((chunks, batches_done, batches_total), (Some(0), Some(0), Some(2)));
+}
+
+#[test]
+fn a_retry_of_an_extraction_extracts_again() {
+    let failed = Command::FailIngestion {
+        generation: generation(1),
+        retry: 0,
+        stage: Stage::Extract,
+        error_code: ErrorCode::TimedOut,
+        reason: "the parser took too long".into(),
+        attempts: 1,
+    };
+    let steps = steps([upload(), failed, retry()]);
+    assert_eq!(told(&steps)[1..], [(Name::Extract, 1, 0, Failed), (Name::Extract, 1, 1, Running)]);
+}
+
+#[test]
+fn a_purge_that_was_recorded_out_of_turn_has_a_step_of_its_own() {
+    let steps = steps([upload(), Command::RequestDeletion, purge_all_content(None), purge_all_vectors(None)]);
+    let expected = [
+        (Name::Tombstone, 1, 0, Done),
+        (Name::PurgeIndex, 1, 0, Done),
+        (Name::PurgeContent, 1, 0, Done),
+        (Name::Verify, 1, 0, Running),
+    ];
+    assert_eq!(told(&steps)[2..], expected);
+    assert_eq!((steps[3].duration_ms(), steps[4].duration_ms()), (Some(2_000), Some(0)));
+}
+
+#[test]
 fn a_failure_is_compensated_and_its_retry_goes_on() {
     let failed = vec![upload(), extract(1), chunk(1, 3), embed(1, 0), fail(1)];
     let owed = steps(failed.clone());
@@ -177,11 +277,8 @@ fn an_overtaken_generation_is_superseded_and_taken_back_whole() {
 #[test]
 fn a_deletion_stops_what_runs_and_ends_with_its_verification() {
     let running = [upload(), extract(1), chunk(1, 3), fail(1), Command::RequestDeletion];
-    let purged = [
-        Command::RecordVectorsPurged { generation: None, chunks: 3, vectors: 3, cached_vectors: 2 },
-        Command::RecordContentPurged { generation: None, blobs: 4, bytes: ByteSize::new(500) },
-    ];
-    let finished = [Command::CompleteDeletion { at: at(50) }];
+    let purged = [purge_all_vectors(None), purge_all_content(None)];
+    let finished = [Command::CompleteDeletion { attempts: None, at: at(50) }];
     let steps = steps(running.into_iter().chain(purged).chain(finished));
     assert_eq!(
         told(&steps)[3..],
@@ -198,6 +295,50 @@ fn a_deletion_stops_what_runs_and_ends_with_its_verification() {
     let cancelled = self::steps([upload(), Command::RequestDeletion]);
     assert_eq!(cancelled[1].outcome, Cancelled);
     assert_eq!(cancelled.last().unwrap().step, Name::PurgeIndex);
+}
+
+#[test]
+fn a_deletion_s_attempts_belong_to_the_steps_that_took_them() {
+    let attempts = |[index, content, verified]: [Option<u32>; 3]| {
+        let purged = [purge_all_vectors(index), purge_all_content(content)];
+        let finished = Command::CompleteDeletion { attempts: verified, at: at(50) };
+        let commands = [upload(), Command::RequestDeletion].into_iter().chain(purged).chain([finished]);
+        let last = steps(commands).split_off(3);
+        last.iter().map(|step| step.attempts).collect::<Vec<_>>()
+    };
+    assert_eq!(attempts([Some(1), Some(1), Some(1)]), [Some(1), Some(1), Some(1)]);
+    assert_eq!(attempts([Some(2), Some(2), Some(5)]), [Some(2), Some(1), Some(4)]);
+    assert_eq!(attempts([Some(6), Some(1), Some(2)]), [Some(6), Some(1), Some(2)], "a claim counted anew");
+    assert_eq!(attempts([None, Some(3), Some(4)]), [None, None, Some(2)], "begun by an earlier release");
+    assert_eq!(attempts([None, None, None]), [None, None, None]);
+}
+
+#[test]
+fn a_compensation_has_the_attempts_of_the_purge_that_took_the_most() {
+    let tried = |attempts: [Option<u32>; 2]| {
+        let purged = [
+            Command::RecordVectorsPurged {
+                generation: Some(generation(1)),
+                chunks: 1,
+                vectors: 1,
+                cached_vectors: 0,
+                attempts: attempts[0],
+            },
+            Command::RecordContentPurged {
+                generation: Some(generation(1)),
+                blobs: 1,
+                bytes: ByteSize::new(1),
+                attempts: attempts[1],
+            },
+        ];
+        let steps = steps([upload(), extract(1), replace(2)].into_iter().chain(purged));
+        let purge = steps.iter().find(|step| step.saga == Saga::Compensation).unwrap();
+        (purge.outcome, purge.attempts)
+    };
+    assert_eq!(tried([Some(2), Some(2)]), (Done, Some(2)));
+    assert_eq!(tried([Some(3), Some(1)]), (Done, Some(3)));
+    assert_eq!(tried([Some(1), Some(4)]), (Done, Some(4)));
+    assert_eq!(tried([None, None]), (Done, None));
 }
 
 #[test]

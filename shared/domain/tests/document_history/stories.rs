@@ -160,13 +160,24 @@ fn cancelling_stops_the_workers_and_repeats_quietly() {
 fn a_deletion_hides_at_once_and_ends_with_a_receipt() {
     let purged = [
         Command::RequestDeletion,
-        Command::RecordVectorsPurged { generation: None, chunks: 3, vectors: 3, cached_vectors: 2 },
-        Command::RecordContentPurged { generation: None, blobs: 4, bytes: ByteSize::new(500) },
+        Command::RecordVectorsPurged {
+            generation: None,
+            chunks: 3,
+            vectors: 3,
+            cached_vectors: 2,
+            attempts: None,
+        },
+        Command::RecordContentPurged {
+            generation: None,
+            blobs: 4,
+            bytes: ByteSize::new(500),
+            attempts: None,
+        },
     ];
     let hidden = given(ready()).when(Command::RequestDeletion).then(&["deletion_requested"]);
     assert!(hidden.published.is_none());
     assert_eq!(hidden.owed_jobs(), [Job::PurgeDocument {}]);
-    let finish = Command::CompleteDeletion { at: at(50) };
+    let finish = Command::CompleteDeletion { attempts: None, at: at(50) };
     assert!(matches!(
         given(after(ready(), [Command::RequestDeletion])).when(finish.clone()).then_refused(),
         DocumentError::OutOfOrder { .. }

@@ -10,45 +10,29 @@ use serde_json::Value;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-/// The functions that are deployed, by the names of their folders.
-pub(crate) const FUNCTIONS: [&str; 8] = [
-    "api",
-    "authorizer",
-    "chunk-worker",
-    "embed-worker",
-    "event-relay",
-    "projector",
-    "sweeper",
-    "upload-completer",
-];
-
-/// Builds the functions, in the profile of this test, and puts a zip of each into the folder. Nothing is compiled that is up
-/// to date; cargo holds no lock while tests run.
-pub(crate) fn pack(folder: &Path) -> anyhow::Result<()> {
+/// Builds the functions, in the profile of this test, and puts a zip of each into the folder; gives their names. Nothing is
+/// compiled that is up to date; cargo holds no lock while tests run.
+pub(crate) fn pack(folder: &Path) -> anyhow::Result<Vec<String>> {
     let built = build()?;
-    for function in FUNCTIONS {
-        let (_, binary) = built
-            .iter()
-            .find(|(name, _)| name == function)
-            .with_context(|| format!("cargo built no binary {function}"))?;
+    ensure!(!built.is_empty(), "cargo built no functions");
+    for (function, binary) in &built {
         let stripped = folder.join(function);
         strip(binary, &stripped)?;
         zip(&stripped, &folder.join(format!("{function}.zip")))?;
     }
-    Ok(())
+    Ok(built.into_iter().map(|(function, _)| function).collect())
 }
 
+/// The functions by name, each with its binary.
 fn build() -> anyhow::Result<Vec<(String, PathBuf)>> {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--locked", "--bins", "--message-format=json-render-diagnostics"]);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/build-functions.sh");
+    let mut build = Command::new(script);
+    build.env("CARGO", env!("CARGO")).arg("--message-format=json-render-diagnostics");
     if !cfg!(debug_assertions) {
-        cargo.arg("--release");
+        build.arg("--release");
     }
-    for function in FUNCTIONS {
-        cargo.arg("--package").arg(format!("millrace-{function}"));
-    }
-    let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().context("run cargo")?;
-    ensure!(output.status.success(), "cargo build: {}", String::from_utf8_lossy(&output.stderr));
+    let output = build.output().context("run scripts/build-functions.sh")?;
+    ensure!(output.status.success(), "build the functions: {}", String::from_utf8_lossy(&output.stderr));
     let messages = String::from_utf8(output.stdout).context("read cargo's messages")?;
     let executable = |line: &str| {
         let message: Value = serde_json::from_str(line).ok()?;

@@ -141,16 +141,57 @@ impl EmulatedAws {
 
     /// Keys of the vectors in a tenant's default collection.
     pub(crate) async fn vectors(&self, tenant: &str) -> Vec<String> {
-        let digest = Sha256::digest(format!("{tenant}/default"));
-        let index = format!("{tenant}.default.{}", hex::encode(&digest[..16]));
+        self.vectors_in_space(tenant, 0).await
+    }
+
+    /// The same, in one of its index spaces.
+    pub(crate) async fn vectors_in_space(&self, tenant: &str, space: u32) -> Vec<String> {
+        let (shown, stored) = match space {
+            0 => ("default".to_owned(), "default".to_owned()),
+            space => (format!("default-{space}"), format!("default~{space}")),
+        };
+        let digest = Sha256::digest(format!("{tenant}/{stored}"));
+        let index = format!("{tenant}.{shown}.{}", hex::encode(&digest[..16]));
         let list = self
             .connection
             .s3vectors()
             .list_vectors()
             .vector_bucket_name(&self.vector_bucket)
             .index_name(index);
-        let found = list.max_results(1_000).send().await.unwrap();
+        let found = match list.max_results(1_000).send().await {
+            Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found_exception()) => {
+                return Vec::new();
+            }
+            found => found.unwrap(),
+        };
         found.vectors().iter().map(|vector| vector.key().to_owned()).collect()
+    }
+
+    /// How many parts of words a tenant's default collection has in one of its index spaces.
+    pub(crate) async fn word_parts_in_space(&self, tenant: &str, space: u32) -> u64 {
+        let stored = if space == 0 { "default".to_owned() } else { format!("default~{space}") };
+        let query = json!({
+            "TableName": self.name("words"),
+            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :parts)",
+            "ExpressionAttributeValues": {
+                ":pk": { "S": format!("{tenant}#{stored}") },
+                ":parts": { "S": "w:" },
+            },
+            "Select": "COUNT",
+        });
+        self.dynamodb("Query", &query).await["Count"].as_u64().unwrap()
+    }
+
+    /// The tenants whose collections are marked as moving to another model.
+    pub(crate) async fn tenants_under_reembedding(&self) -> Vec<String> {
+        let query = json!({
+            "TableName": self.name("settings"),
+            "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": { ":pk": { "S": "reembedding" } },
+        });
+        let found = self.dynamodb("Query", &query).await;
+        let tenant = |item: &Value| item["sk"]["S"].as_str().unwrap().split('#').next().unwrap().to_owned();
+        found["Items"].as_array().unwrap().iter().map(tenant).collect()
     }
 
     /// Ends the leases of all steps that are not done, as five minutes do.
@@ -212,6 +253,12 @@ impl EmulatedAws {
         let (status, answer) = self.call("/", "dynamodb", &headers, request.to_string()).await;
         assert_eq!(status, 200, "{answer}");
         answer
+    }
+
+    /// Invokes the sweeper as its schedule does. A sweep that fails is followed by the next, so nobody asks what came of it.
+    pub(crate) async fn sweep(&self) {
+        let path = format!("/2015-03-31/functions/{}/invocations", self.name("sweeper"));
+        self.call(&path, "lambda", &[], include_str!("../../../../events/sweeper/schedule.json").to_owned()).await;
     }
 
     /// Invokes a function with an event; gives its answer.

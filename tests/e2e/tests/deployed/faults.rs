@@ -10,7 +10,7 @@ use bytes::Bytes;
 #[derive(Clone)]
 pub(crate) struct Call {
     /// The function that makes it.
-    pub(crate) function: &'static str,
+    pub(crate) function: String,
     /// The service, and what is asked of it: `dynamodb TransactWriteItems`, `s3 PUT`.
     pub(crate) operation: String,
     /// Path and query.

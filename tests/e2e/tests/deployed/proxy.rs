@@ -33,7 +33,7 @@ impl std::error::Error for Cut {}
 
 #[derive(Debug)]
 struct Proxy {
-    function: &'static str,
+    function: String,
     upstream: String,
     client: Client<HttpConnector, Full<Bytes>>,
     faults: Arc<Faults>,
@@ -41,7 +41,7 @@ struct Proxy {
 
 /// Starts a proxy for a function in front of an endpoint; gives its own. It ends with the runtime.
 pub(crate) async fn start_proxy(
-    function: &'static str,
+    function: &str,
     upstream: &str,
     faults: &Arc<Faults>,
 ) -> anyhow::Result<String> {
@@ -50,7 +50,7 @@ pub(crate) async fn start_proxy(
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
     let proxy = Arc::new(Proxy {
-        function,
+        function: function.to_owned(),
         upstream: upstream.trim_end_matches('/').to_owned(),
         client: Client::builder(TokioExecutor::new()).build(connector),
         faults: Arc::clone(faults),
@@ -76,7 +76,7 @@ impl Proxy {
         let (head, body) = request.into_parts();
         let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
         let call = Call {
-            function: self.function,
+            function: self.function.clone(),
             operation: operation(&head),
             target: head.uri.to_string(),
             body: body.clone(),

@@ -10,11 +10,12 @@ use millrace_s3_vectors_stand_in::StandIn;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use crate::binaries::{FUNCTIONS, pack};
+use crate::binaries::pack;
 use crate::crashes::watch_undisturbed_documents;
 use crate::emulated_aws::EmulatedAws;
 use crate::faults::Faults;
 use crate::proxy::start_proxy;
+use crate::stand_in_embedder::{DIMENSIONS, SERVICE_MODEL, start_embedder};
 
 /// The stand-in's bucket, by the name that infra/deploy_to_emulator.py gives to the template's.
 const VECTOR_BUCKET: &str = "millrace-vectors";
@@ -22,6 +23,8 @@ const VECTOR_BUCKET: &str = "millrace-vectors";
 const VISIBILITY_SECONDS: u32 = 6;
 /// Small, so that an ordinary document of the tests has more than one batch.
 const EMBED_BATCH_CHUNKS: usize = 2;
+/// A re-embedding waits so long for those that began before it; on AWS 330 seconds.
+const SETTLE_MS: u32 = 1_500;
 /// The services whose calls go through a proxy, by the variables of their endpoints.
 const PROXIED: [&str; 4] = [
     "AWS_ENDPOINT_URL_DYNAMODB",
@@ -55,11 +58,14 @@ pub(crate) fn run<Test: Future<Output = ()>>(test: impl FnOnce(&'static Stack) -
 impl Stack {
     fn deploy() -> anyhow::Result<Self> {
         let zips = tempfile::tempdir().context("make a folder for zips")?;
-        pack(zips.path())?;
+        let functions = pack(zips.path())?;
         let emulator = Emulator::start(true)?;
         let faults = Arc::new(Faults::default());
         let stand_in = RUNTIME.block_on(StandIn::start(&[VECTOR_BUCKET]))?;
-        let variables = RUNTIME.block_on(endpoints(emulator.endpoint(), stand_in.endpoint(), &faults))?;
+        let proxied = endpoints(&functions, emulator.endpoint(), stand_in.endpoint(), &faults);
+        let mut variables = RUNTIME.block_on(proxied)?;
+        variables.extend(further_embedder(&RUNTIME.block_on(start_embedder())?));
+        variables.push(format!("sweeper:MILLRACE_REEMBEDDING_SETTLE_MS={SETTLE_MS}"));
         let name = unique("e2e");
         let outputs = create(&name, emulator.endpoint(), zips.path(), &variables)?;
         let api = outputs["HttpApiId"].as_str().context("the stack has an API")?;
@@ -73,15 +79,36 @@ impl Stack {
 }
 
 /// The variables that send each function through proxies of its own.
-async fn endpoints(emulator: &str, stand_in: &str, faults: &Arc<Faults>) -> anyhow::Result<Vec<String>> {
+async fn endpoints(
+    functions: &[String],
+    emulator: &str,
+    stand_in: &str,
+    faults: &Arc<Faults>,
+) -> anyhow::Result<Vec<String>> {
     let mut variables = Vec::new();
-    for function in FUNCTIONS {
+    for function in functions {
         let services = start_proxy(function, emulator, faults).await?;
         let vectors = start_proxy(function, stand_in, faults).await?;
         variables.extend(PROXIED.iter().map(|variable| format!("{function}:{variable}={services}")));
         variables.push(format!("{function}:AWS_ENDPOINT_URL_S3VECTORS={vectors}"));
     }
     Ok(variables)
+}
+
+/// The address of the second embedder: not of the kind that the template's parameter takes.
+fn further_embedder(url: &str) -> Vec<String> {
+    let knows = ["api", "embed-worker", "sweeper", "upload-completer"];
+    let values = [
+        ("", "openai".to_owned()),
+        ("_URL", url.to_owned()),
+        ("_MODEL", SERVICE_MODEL.to_owned()),
+        ("_DIMENSIONS", DIMENSIONS.to_string()),
+    ];
+    let of = |function: &str| {
+        let variable = |(of, value): &(&str, String)| format!("{function}:MILLRACE_FURTHER_EMBEDDER{of}={value}");
+        values.iter().map(variable).collect::<Vec<_>>()
+    };
+    knows.into_iter().flat_map(of).collect()
 }
 
 /// Creates the stack from the template, as infra/README.md says.

@@ -1,33 +1,18 @@
-//! Each sample invocation of chunk-worker: what it answers and what it changes.
+//! Each sample invocation of chunk-worker: what it answers and what it changes. What it has in common with other
+//! workers' is in `queue_samples.rs`.
 
-use aws_lambda_events::event::sqs::SqsEvent;
 use handlers::SampleDocument::{Broken, Neighbour, Report};
-use handlers::{World, sample, sample_names};
+use handlers::World;
 use millrace_application::StepPolicy;
 use millrace_domain::{ErrorCode, QueueName, Stage, Status};
 use millrace_test_support::Fault;
-use millrace_test_support::builders::trace;
-use serde_json::json;
 
 use crate::prose::prose;
-
-const FUNCTION: &str = "chunk-worker";
-
-/// Runs a sample that answers that all messages are done with.
-async fn run(world: &World, case: &str) {
-    let event: SqsEvent = sample(FUNCTION, case);
-    let answer = world.deliver_event(QueueName::Ingest, event).await;
-    assert_eq!(answer.response, json!({ "batchItemFailures": [] }), "{case}");
-}
-
-async fn reasons(world: &World) -> Vec<String> {
-    let dead = world.dead_letters(QueueName::Ingest).await;
-    dead.into_iter().map(|message| message.attributes["dead-letter-reason"].clone()).collect()
-}
+use crate::queue_samples::CHUNK_WORKER;
 
 #[test]
 fn every_sample_has_a_test() {
-    let tested = [
+    CHUNK_WORKER.assert_all_tested(&[
         "deleted_document",
         "document_unknown",
         "duplicate_in_batch",
@@ -38,15 +23,14 @@ fn every_sample_has_a_test() {
         "redriven",
         "stale_generation",
         "unknown_job_kind",
-    ];
-    assert_eq!(sample_names(FUNCTION), tested);
+    ]);
 }
 
 #[tokio::test]
 async fn ordinary() {
     let world = World::new().await;
     let key = world.begin(Report, &prose("ferry", 9)).await;
-    run(&world, "ordinary").await;
+    CHUNK_WORKER.run(&world, "ordinary").await;
     assert_eq!(world.types(&key).await, ["uploaded", "text_extracted", "chunked"]);
     assert!(world.hits(&key, "ferry").await > 0, "not found by its words");
     let jobs = world.behind.consumer.receive(QueueName::Embed, 10, 0).await.unwrap();
@@ -64,7 +48,7 @@ async fn ordinary() {
 async fn duplicate_in_batch() {
     let world = World::new().await;
     let key = world.begin(Report, &prose("ferry", 9)).await;
-    run(&world, "duplicate_in_batch").await;
+    CHUNK_WORKER.run(&world, "duplicate_in_batch").await;
     assert_eq!(world.types(&key).await, ["uploaded", "text_extracted", "chunked"]);
     // The second sends the follow-on jobs again: the first might have died before it did.
     assert_eq!(world.depth(QueueName::Embed).await.visible, 4);
@@ -74,27 +58,11 @@ async fn duplicate_in_batch() {
 }
 
 #[tokio::test]
-async fn malformed_body() {
-    let world = World::new().await;
-    run(&world, "malformed_body").await;
-    let reasons = reasons(&world).await;
-    assert!(matches!(&reasons[..], [one] if one.starts_with("malformed job: ")), "{reasons:?}");
-}
-
-#[tokio::test]
-async fn unknown_job_kind() {
-    let world = World::new().await;
-    run(&world, "unknown_job_kind").await;
-    let reasons = reasons(&world).await;
-    assert!(matches!(&reasons[..], [one] if one.contains("translate_document")), "{reasons:?}");
-}
-
-#[tokio::test]
 async fn job_of_another_queue() {
     let world = World::new().await;
     let key = world.begin(Report, &prose("ferry", 9)).await;
-    run(&world, "job_of_another_queue").await;
-    assert_eq!(reasons(&world).await, ["not an IngestDocument job"]);
+    CHUNK_WORKER.run(&world, "job_of_another_queue").await;
+    assert_eq!(CHUNK_WORKER.reasons(&world).await, ["not an IngestDocument job"]);
     assert_eq!(world.types(&key).await, ["uploaded"]);
 }
 
@@ -104,48 +72,14 @@ async fn poison_beside_good_neighbours() {
     let report = world.begin(Report, &prose("ferry", 9)).await;
     let neighbour = world.begin(Neighbour, &prose("lighthouse", 5)).await;
     let broken = world.begin(Broken, "%PDF-1.7\nno cross-reference table").await;
-    run(&world, "poison_beside_good_neighbours").await;
+    CHUNK_WORKER.run(&world, "poison_beside_good_neighbours").await;
     for key in [report, neighbour] {
         assert_eq!(world.document(&key).await.stage, Stage::Embed);
     }
     let broken = world.document(&broken).await;
     assert_eq!(broken.status, Status::Failed);
     assert_eq!(broken.failure.unwrap().error_code, ErrorCode::Corrupt);
-    assert_eq!(reasons(&world).await.len(), 1, "only the torn message is a dead letter");
-}
-
-#[tokio::test]
-async fn document_unknown() {
-    let world = World::new().await;
-    run(&world, "document_unknown").await;
-    let expected = ["document 0199a000-0000-7000-8000-0000000000ff does not exist"];
-    assert_eq!(reasons(&world).await, expected);
-}
-
-#[tokio::test]
-async fn stale_generation() {
-    let world = World::new().await;
-    let key = world.begin_ready(Report, &prose("ferry", 9)).await;
-    world.replace(&key, &prose("lighthouse", 5)).await;
-    let before = (world.history(&key).await, world.stored(&key, None).await);
-    run(&world, "stale_generation").await;
-    // The first generation is what queries see until the second is complete.
-    assert!(world.hits(&key, "ferry").await > 0);
-    assert_eq!((world.history(&key).await, world.stored(&key, None).await), before);
-    assert_eq!(reasons(&world).await.len(), 0);
-}
-
-#[tokio::test]
-async fn deleted_document() {
-    let world = World::new().await;
-    let key = world.begin_ready(Report, &prose("ferry", 9)).await;
-    world.delete.run(&key, None, &trace(&*world.ids)).await.unwrap();
-    run(&world, "deleted_document").await;
-    world.settle().await;
-    let before = world.history(&key).await;
-    run(&world, "deleted_document").await;
-    assert_eq!(world.history(&key).await, before);
-    assert_eq!(reasons(&world).await.len(), 0);
+    assert_eq!(CHUNK_WORKER.reasons(&world).await.len(), 1, "only the torn message is a dead letter");
 }
 
 #[tokio::test]
@@ -160,7 +94,7 @@ async fn redriven() {
     }
     let failed = world.document(&key).await;
     assert_eq!(failed.failure.unwrap().error_code, ErrorCode::DeadLettered);
-    run(&world, "redriven").await;
+    CHUNK_WORKER.run(&world, "redriven").await;
     world.settle().await;
     world.check_history(&key).await;
     let document = world.document(&key).await;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "in helpers of tests, which the lint does not recognise as such")]
 
 mod prose;
+mod queue_samples;
 
 mod chunk_worker_samples;
 mod embed_worker_samples;
@@ -12,6 +13,8 @@ mod sweeper_samples;
 mod upload_completer_samples;
 
 mod collection_model;
+mod collection_moves;
+mod collection_moves_faults;
 mod crash_at_every_call;
 mod dead_letters;
 mod duplicates;
@@ -20,6 +23,7 @@ mod idempotency;
 mod lost_leases;
 mod lost_messages;
 mod recorded_attempts;
+mod search_across_a_switch;
 mod stopped_in_flight;
 mod uploads_by_url;
 mod waiting;

@@ -1,15 +1,15 @@
 //! Each sample invocation of upload-completer: what it answers and what it changes.
 
-use aws_lambda_events::event::sqs::SqsEvent;
 use bytes::Bytes;
 use handlers::SampleDocument::{Neighbour, Report};
-use handlers::{SampleDocument, World, sample, sample_names};
+use handlers::{SampleDocument, World};
 use millrace_domain::{QueueName, UploadId};
 use millrace_ports::BlobKey;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-const FUNCTION: &str = "upload-completer";
+use crate::queue_samples::UPLOAD_COMPLETER;
+
 const TEXT: &str = "The ferry leaves at noon.";
 
 /// The upload that the samples name for a document.
@@ -47,13 +47,6 @@ async fn world() -> World {
     world
 }
 
-/// Runs a sample that answers that all messages are done with.
-async fn run(world: &World, case: &str) {
-    let event: SqsEvent = sample(FUNCTION, case);
-    let answer = world.deliver_event(QueueName::Uploads, event).await;
-    assert_eq!(answer.response, json!({ "batchItemFailures": [] }), "{case}");
-}
-
 async fn assert_begun(world: &World, document: SampleDocument) {
     let state = world.documents.load(&document.key()).await.unwrap().unwrap();
     assert_eq!((state.version.get(), state.upload_id), (1, upload_of(document)));
@@ -71,7 +64,7 @@ async fn dead(world: &World) -> usize {
 
 #[test]
 fn every_sample_has_a_test() {
-    let tested = [
+    UPLOAD_COMPLETER.assert_all_tested(&[
         "duplicate_in_batch",
         "encoded_key",
         "malformed_body",
@@ -81,14 +74,13 @@ fn every_sample_has_a_test() {
         "several_objects",
         "test_event",
         "upload_unknown",
-    ];
-    assert_eq!(sample_names(FUNCTION), tested);
+    ]);
 }
 
 #[tokio::test]
 async fn ordinary() {
     let world = world().await;
-    run(&world, "ordinary").await;
+    UPLOAD_COMPLETER.run(&world, "ordinary").await;
     assert_begun(&world, Report).await;
     assert_eq!(world.depth(QueueName::Ingest).await.visible, 1);
     assert!(!exists(&world, Neighbour).await);
@@ -99,23 +91,23 @@ async fn ordinary() {
 #[tokio::test]
 async fn duplicate_in_batch() {
     let world = world().await;
-    run(&world, "duplicate_in_batch").await;
+    UPLOAD_COMPLETER.run(&world, "duplicate_in_batch").await;
     assert_begun(&world, Report).await;
-    run(&world, "duplicate_in_batch").await;
+    UPLOAD_COMPLETER.run(&world, "duplicate_in_batch").await;
     assert_begun(&world, Report).await;
 }
 
 #[tokio::test]
 async fn encoded_key() {
     let world = world().await;
-    run(&world, "encoded_key").await;
+    UPLOAD_COMPLETER.run(&world, "encoded_key").await;
     assert_begun(&world, Report).await;
 }
 
 #[tokio::test]
 async fn several_objects() {
     let world = world().await;
-    run(&world, "several_objects").await;
+    UPLOAD_COMPLETER.run(&world, "several_objects").await;
     assert_begun(&world, Report).await;
     assert_begun(&world, Neighbour).await;
 }
@@ -123,7 +115,7 @@ async fn several_objects() {
 #[tokio::test]
 async fn other_objects() {
     let world = world().await;
-    run(&world, "other_objects").await;
+    UPLOAD_COMPLETER.run(&world, "other_objects").await;
     assert!(!exists(&world, Report).await);
     assert_eq!(dead(&world).await, 0);
 }
@@ -131,14 +123,14 @@ async fn other_objects() {
 #[tokio::test]
 async fn test_event() {
     let world = world().await;
-    run(&world, "test_event").await;
+    UPLOAD_COMPLETER.run(&world, "test_event").await;
     assert_eq!(dead(&world).await, 0);
 }
 
 #[tokio::test]
 async fn malformed_body() {
     let world = world().await;
-    run(&world, "malformed_body").await;
+    UPLOAD_COMPLETER.run(&world, "malformed_body").await;
     let dead = world.dead_letters(QueueName::Uploads).await;
     assert!(dead[0].attributes["dead-letter-reason"].starts_with("malformed notification"));
 }
@@ -146,7 +138,7 @@ async fn malformed_body() {
 #[tokio::test]
 async fn poison_beside_good_neighbours() {
     let world = world().await;
-    run(&world, "poison_beside_good_neighbours").await;
+    UPLOAD_COMPLETER.run(&world, "poison_beside_good_neighbours").await;
     assert_begun(&world, Report).await;
     assert_begun(&world, Neighbour).await;
     assert_eq!(dead(&world).await, 1);
@@ -155,7 +147,7 @@ async fn poison_beside_good_neighbours() {
 #[tokio::test]
 async fn upload_unknown() {
     let world = world().await;
-    run(&world, "upload_unknown").await;
+    UPLOAD_COMPLETER.run(&world, "upload_unknown").await;
     assert!(!exists(&world, Report).await);
     assert_eq!(dead(&world).await, 0);
 }

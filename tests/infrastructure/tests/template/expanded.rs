@@ -75,12 +75,3 @@ pub(crate) fn pascal(name: &str) -> String {
     let capital = |part: &str| part[..1].to_uppercase() + &part[1..];
     name.split('-').map(capital).collect()
 }
-
-/// `ChunkWorker` as folders are named: `chunk-worker`.
-pub(crate) fn kebab(name: &str) -> String {
-    let word = |(at, letter): (usize, char)| {
-        let dash = (at > 0 && letter.is_ascii_uppercase()).then_some('-');
-        dash.into_iter().chain([letter.to_ascii_lowercase()])
-    };
-    name.chars().enumerate().flat_map(word).collect()
-}

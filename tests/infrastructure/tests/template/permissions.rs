@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::expanded::{list, properties, referred, resources, root};
 
@@ -54,8 +54,10 @@ fn every_statement_names_its_actions_and_its_resources() {
             for action in list(&statement["Action"]) {
                 assert!(!action.as_str().unwrap().contains('*'), "{function}: {sid} allows {action}");
             }
+            // Models behind an inference profile may be in any region; which profile they are reached by is named.
+            let through = referred(&statement["Condition"]["ArnEquals"]["bedrock:InferenceProfileArn"]);
             for resource in list(&statement["Resource"]) {
-                let named = referred(resource).is_some();
+                let named = referred(resource).or(through).is_some();
                 assert!(named || WITHOUT_RESOURCE.contains(&sid), "{function}: {sid} is about {resource}");
             }
         }
@@ -109,6 +111,36 @@ fn every_worker_may_take_what_its_event_source_reads() {
     }
 }
 
+/// A model is invoked by its own name or by that of an inference profile; then the models behind it are looked at as well.
+#[test]
+fn who_embeds_may_invoke_the_models_of_both_embedders_and_their_profiles() {
+    let embeds = |function: &&'static str| {
+        let variables = &properties(function)["Environment"]["Variables"];
+        variables["MILLRACE_EMBEDDER_URL"].is_object()
+    };
+    let of = |part: &str, model: &str| json!({ "Fn::Sub": format!("arn:${{AWS::Partition}}:bedrock:{part}/{model}") });
+    let mut functions: Vec<_> = functions().into_iter().filter(embeds).collect();
+    functions.sort_unstable();
+    assert_eq!(functions, ["Api", "EmbedWorker"]);
+    for function in functions {
+        for model in ["${EmbedderModel}", "${FurtherEmbedderModel}"] {
+            let direct = of("${AWS::Region}::foundation-model", model);
+            let profile = of("${AWS::Region}:${AWS::AccountId}:inference-profile", model);
+            let through = json!({ "ArnEquals": { "bedrock:InferenceProfileArn": profile } });
+            let named = |statement: &&Value| statement["Resource"] == json!([direct, profile]);
+            let behind = |statement: &&Value| {
+                statement["Resource"] == of("*::foundation-model", "*") && statement["Condition"] == through
+            };
+            let invokes =
+                statements(function).into_iter().filter(|one| one["Action"] == "bedrock:InvokeModel");
+            let invokes: Vec<_> = invokes.collect();
+            assert_eq!(invokes.iter().filter(|one| named(one)).count(), 1, "{function}: {model}");
+            assert_eq!(invokes.iter().filter(|one| behind(one)).count(), 1, "{function}: {model}");
+            assert_eq!(invokes.len(), 4, "{function}");
+        }
+    }
+}
+
 /// What a function is told of it may use, and what it may use it was told of.
 #[test]
 fn permissions_and_variables_speak_of_the_same_resources() {
@@ -129,8 +161,10 @@ fn permissions_and_variables_speak_of_the_same_resources() {
             .filter(|name| crate::expanded::template()["Resources"].get(name).is_some())
             .collect();
         let logs = format!("{function}Logs");
-        let may: BTreeSet<&str> =
-            grants(function).into_keys().filter(|name| *name != logs && *name != "EmbedderModel").collect();
+        let may: BTreeSet<&str> = grants(function)
+            .into_keys()
+            .filter(|name| *name != logs && !name.ends_with("EmbedderModel"))
+            .collect();
         assert_eq!(told, may, "{function}: variables and event sources (left), permissions (right)");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use millrace_application::{StepPolicy, queue_policy};
+use millrace_application::{ReembedPolicy, StepPolicy, queue_policy};
 use millrace_domain::QueueName;
 use millrace_ports::DEAD_LETTER_RETENTION_MS;
 use serde_json::{Value, json};
@@ -125,6 +125,14 @@ fn a_worker_ends_before_its_message_comes_again_and_before_its_lease() {
             );
         }
     }
+}
+
+/// Whoever began a step before a collection's record changed has ended when the saga goes on.
+#[test]
+fn a_reembedding_waits_longer_than_a_lease() {
+    let settle = &properties("Sweeper")["Environment"]["Variables"]["MILLRACE_REEMBEDDING_SETTLE_MS"];
+    assert!(number(settle) > StepPolicy::default().lease_ms, "{settle}");
+    assert_eq!(number(settle), ReembedPolicy::default().settle_ms, "the single node's");
 }
 
 #[test]

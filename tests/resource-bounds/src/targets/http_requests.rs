@@ -9,6 +9,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, to_bytes};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use futures::FutureExt as _;
 use http::header::HOST;
@@ -18,6 +20,7 @@ use millrace_adapters_local::{
     SqliteJobLedger, SqliteJobQueue, SqliteReadModel, SqliteSearchIndex, SqliteSettings,
 };
 use millrace_api::{AlwaysTenant, ApiContext, ApiPorts, ApiSettings, router};
+use millrace_application::Embedders;
 use millrace_domain::{ByteSize, QueueName, TenantId};
 use millrace_ports::{Clock, IdGenerator, QueuePolicy};
 use millrace_test_support::{SeededIds, SimClock};
@@ -86,6 +89,12 @@ const WORDS: &[&[u8]] = &[
     b"\0",
 ];
 
+/// What stands in front of a cursor, and what is inside of one.
+const CURSOR: &[u8] = b"cursor=";
+const CURSOR_WORDS: &[&[u8]] =
+    &[b".", b"-", b"+1", b"1.", b".1", b"embed", b"ingest", b"\xff", b"\0", b"\xd9\xa3"];
+const CURSOR_BYTES_MAX: usize = 8_000;
+
 /// The router and the seeds.
 pub struct HttpTarget {
     router: Router,
@@ -152,6 +161,17 @@ fn parts(text: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
+/// What clients hand back unread, damaged behind its encoding; none if the request has no cursor.
+fn mutate_cursor(head: &[u8], random: &mut Random) -> Option<Vec<u8>> {
+    let start = head.windows(CURSOR.len()).position(|window| window == CURSOR)? + CURSOR.len();
+    let length = head[start..].iter().take_while(|byte| !b"& \n".contains(byte)).count();
+    let cursor = URL_SAFE_NO_PAD.decode(&head[start..start + length]).ok()?;
+    let damaged = URL_SAFE_NO_PAD.encode(mutate(&cursor, &cursor, CURSOR_WORDS, random));
+    // A head has its bounds, in front of the router.
+    let damaged = &damaged.as_bytes()[..damaged.len().min(CURSOR_BYTES_MAX)];
+    Some([&head[..start], damaged, &head[start + length..]].concat())
+}
+
 async fn in_memory() -> anyhow::Result<Router> {
     let database = Database::open_in_memory()?;
     let clock: Arc<dyn Clock> = Arc::new(SimClock::default());
@@ -177,7 +197,7 @@ async fn in_memory() -> anyhow::Result<Router> {
         cache: Arc::new(SqliteEmbeddingCache::new(database.clone(), 1_000)),
         collections: Arc::new(SqliteSettings::new(database.clone())),
         index: Arc::new(SqliteSearchIndex::open(database, publications).await?),
-        embedder: Arc::new(ConstantEmbedder::default()),
+        embedders: Embedders::only(Arc::new(ConstantEmbedder::default())),
         clock,
         ids,
     };
@@ -216,13 +236,14 @@ impl Target for HttpTarget {
     fn input(&self, random: &mut Random) -> Input {
         let (seed, other) = (random.pick(&self.seeds), random.pick(&self.seeds));
         let (head, body) = parts(&seed.bytes);
-        let bytes = match random.below(4) {
+        let bytes = match random.below(5) {
             0 => mutate(&seed.bytes, &other.bytes, WORDS, random),
             1 => {
                 let by_value = mutate_json(body, parts(&other.bytes).1, random);
                 let body = by_value.unwrap_or_else(|| mutate(body, parts(&other.bytes).1, WORDS, random));
                 [head, b"\n\n", &body].concat()
             }
+            2 if let Some(head) = mutate_cursor(head, random) => [&head[..], b"\n\n", body].concat(),
             _ => {
                 // One line of the head, so that the others still bring the request to where that line is read.
                 let mut lines: Vec<Vec<u8>> = head.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();

@@ -1,5 +1,6 @@
-//! What workers are sent: batches of jobs, events on a queue, records of the journal's stream, stored events. Whatever
-//! comes, a decoder says yes or no; what it says yes to, it writes and reads again as the same.
+//! What workers are sent and what they read: batches of jobs, events on a queue, records of the journal's stream, notices of
+//! the object store, stored events, stored chunks. Whatever comes, a decoder says yes or no; what it says yes to, it writes
+//! and reads again as the same.
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -12,13 +13,14 @@ use aws_lambda_events::event::dynamodb::Event as StreamEvent;
 use aws_lambda_events::event::sqs::SqsEvent;
 use futures::FutureExt as _;
 use millrace_adapters_local::{Database, SqliteJobQueue};
-use millrace_application::JobOutcome;
+use millrace_application::{ChunkFile, JobOutcome};
 use millrace_domain::{EventEnvelope, JobEnvelope, QueueName};
 use millrace_function_runtime::{
     envelope_of_bus_event, envelopes_of_record, run_job_batch, to_stream_record,
 };
-use millrace_ports::{Clock, QueuePolicy};
+use millrace_ports::{BlobKey, Clock, QueuePolicy};
 use millrace_test_support::SimClock;
+use millrace_upload_completer::created_contents;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -87,12 +89,23 @@ pub enum MessageKind {
     StreamRecords,
     /// An event as it is stored.
     StoredEvent,
+    /// What the object store says of a content that was put.
+    UploadNotice,
+    /// One batch of chunks as it is stored.
+    ChunkFile,
 }
 
 impl MessageKind {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Jobs, Self::Job, Self::BusEvent, Self::StreamRecords, Self::StoredEvent];
+    pub const ALL: [Self; 7] = [
+        Self::Jobs,
+        Self::Job,
+        Self::BusEvent,
+        Self::StreamRecords,
+        Self::StoredEvent,
+        Self::UploadNotice,
+        Self::ChunkFile,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -101,6 +114,8 @@ impl MessageKind {
             Self::BusEvent => "bus-event",
             Self::StreamRecords => "stream-records",
             Self::StoredEvent => "stored-event",
+            Self::UploadNotice => "upload-notice",
+            Self::ChunkFile => "chunk-file",
         }
     }
 
@@ -110,7 +125,7 @@ impl MessageKind {
             Self::Jobs => &["chunk-worker", "embed-worker", "sweeper"],
             Self::StreamRecords => &["event-relay"],
             Self::StoredEvent => &["stored"],
-            Self::Job | Self::BusEvent => &[],
+            Self::Job | Self::BusEvent | Self::UploadNotice | Self::ChunkFile => &[],
         }
     }
 }
@@ -152,6 +167,8 @@ impl MessageTarget {
                 Ok(if envelope_of_bus_event(text).is_ok() { "read" } else { "refused" })
             }
             MessageKind::StreamRecords => stream_records(bytes),
+            MessageKind::UploadNotice => upload_notice(bytes),
+            MessageKind::ChunkFile => chunk_file(bytes),
         }
     }
 
@@ -188,6 +205,37 @@ fn stream_records(bytes: &[u8]) -> Result<&'static str, String> {
         }
     }
     Ok(outcome)
+}
+
+/// Whatever a notice names, it is the key of one upload's content.
+fn upload_notice(bytes: &[u8]) -> Result<&'static str, String> {
+    let Ok(text) = std::str::from_utf8(bytes) else { return Ok("no text") };
+    let Ok(contents) = created_contents(text) else { return Ok("refused") };
+    for (key, upload) in &contents {
+        let source = BlobKey::source(key, *upload);
+        if BlobKey::source_of(source.as_str()) != Some((key.clone(), *upload)) {
+            return Err(format!("{key:?} and {upload} lead to {}", source.as_str()));
+        }
+    }
+    Ok(if contents.is_empty() { "nothing new" } else { "read" })
+}
+
+/// What can be read is embedded and indexed: nothing on the way there may depend on its numbers.
+fn chunk_file(bytes: &[u8]) -> Result<&'static str, String> {
+    let Ok(read) = ChunkFile::from_bytes(bytes) else { return Ok("refused") };
+    for chunk in &read.chunks {
+        let indexed = chunk.to_indexed();
+        if (indexed.index, indexed.start, indexed.end) != (chunk.index, chunk.start, chunk.end) {
+            return Err(format!("{chunk:?} is indexed as {indexed:?}"));
+        }
+        if chunk.content_hash().as_str().len() != 64 {
+            return Err(format!("{chunk:?} has no hash"));
+        }
+    }
+    match ChunkFile::from_bytes(&read.to_bytes()) {
+        Ok(again) if again == read => Ok("read"),
+        again => Err(format!("{read:?} is read again as {again:?}")),
+    }
 }
 
 /// What is read is written and read again as the same.

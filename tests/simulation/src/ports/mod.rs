@@ -11,7 +11,6 @@ mod seen_consumer;
 mod seen_event_store;
 mod seen_index;
 mod seen_ledger;
-mod waiting_collections;
 
 pub(crate) use lossy_queue::{LossyQueue, visibility_ms};
 pub(crate) use parted_blob_store::PartedBlobStore;
@@ -23,4 +22,3 @@ pub(crate) use seen_consumer::{Deleted, SeenConsumer};
 pub(crate) use seen_event_store::SeenEventStore;
 pub(crate) use seen_index::SeenIndex;
 pub(crate) use seen_ledger::SeenLedger;
-pub(crate) use waiting_collections::WaitingCollections;

@@ -4,11 +4,14 @@
 use std::collections::BTreeSet;
 
 use http::StatusCode;
-use millrace_domain::{CollectionName, ContentHash, DocumentId, DocumentKey, Generation, JobId, TenantId};
+use millrace_domain::{
+    CollectionName, ContentHash, DocumentId, DocumentKey, Generation, JobId, TenantId, Version,
+};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::{Memory, SeenHit, Witness};
+use crate::event_sources::Answer;
 use crate::operation::{Operation, Target};
 
 /// What a client may have asked to be done to a document.
@@ -35,6 +38,8 @@ pub(super) struct FirstAnswer {
     generation: Generation,
     job_id: JobId,
     content: ContentHash,
+    /// The version that its `ETag` names: clients insist on it with `If-Match`.
+    version: Version,
 }
 
 impl Asked {
@@ -67,7 +72,8 @@ impl Witness {
     }
 
     /// A request was answered.
-    pub(crate) fn answered(&self, asked: &Asked, status: StatusCode, body: &[u8]) {
+    pub(crate) fn answered(&self, asked: &Asked, answer: &Answer) {
+        let (status, body) = (answer.status, &answer.body[..]);
         let line = || format!("{:?} of {}: {status} {}", asked.operation, asked.tenant, text(body));
         let mut memory = self.lock();
         let internal = status == StatusCode::INTERNAL_SERVER_ERROR;
@@ -80,10 +86,10 @@ impl Witness {
             Operation::Upload { content, key, .. } | Operation::Replace { content, key, .. }
                 if status == StatusCode::ACCEPTED =>
             {
-                memory.accepted(asked, &content.hash(), key.as_deref(), body, line);
+                memory.accepted(asked, &content.hash(), key.as_deref(), answer, line);
             }
             Operation::Complete { content, .. } if status == StatusCode::ACCEPTED => {
-                memory.accepted(asked, &content.hash(), None, body, line);
+                memory.accepted(asked, &content.hash(), None, answer, line);
             }
             Operation::Delete { .. } if status == StatusCode::ACCEPTED => memory.deleted(asked, line),
             Operation::Get { .. } => memory.got(asked, status, body, line),
@@ -115,18 +121,21 @@ impl Memory {
         asked: &Asked,
         content: &ContentHash,
         idempotency_key: Option<&str>,
-        body: &[u8],
+        answer: &Answer,
         line: impl Fn() -> String,
     ) {
-        let Some(answer) = first_answer(body, content) else {
+        let Some(answer) = first_answer(answer, content) else {
             return self.accuse("G1", "an acceptance names its document", line());
         };
         let key = DocumentKey { tenant_id: asked.tenant.clone(), document_id: answer.document_id };
         let story = self.stories.get(&key);
         let stored = story.and_then(|story| story.content_of(answer.generation));
         let owned = story.is_some();
+        let recorded_at = story.and_then(|story| story.recorded_at(answer.generation));
+        let named = recorded_at.is_some_and(|recorded_at| recorded_at <= answer.version);
         self.hold("G7", "what a tenant uploads is its own", owned, &line);
         self.hold("G1", "what is acknowledged is in the history", stored.as_ref() == Some(content), &line);
+        self.hold("G3", "an acceptance names a version that has its content", named, &line);
         let Some(idempotency_key) = idempotency_key else { return };
         let slot = (asked.tenant.clone(), idempotency_key.to_owned());
         let first = self.keys.entry(slot).or_insert_with(|| answer.clone()).clone();
@@ -188,13 +197,14 @@ impl Memory {
     }
 }
 
-fn first_answer(body: &[u8], content: &ContentHash) -> Option<FirstAnswer> {
-    let body = json(body);
+fn first_answer(answer: &Answer, content: &ContentHash) -> Option<FirstAnswer> {
+    let body = json(&answer.body);
     Some(FirstAnswer {
         document_id: body["document_id"].as_str()?.parse().ok()?,
         generation: Generation::new(u32::try_from(body["generation"].as_u64()?).ok()?),
         job_id: body["job_id"].as_str()?.parse().ok()?,
         content: content.clone(),
+        version: Version::new(answer.version?),
     })
 }
 

@@ -89,6 +89,16 @@ impl Story {
         })
     }
 
+    /// At which version a generation's content was accepted.
+    pub(crate) fn recorded_at(&self, generation: Generation) -> Option<Version> {
+        self.history.iter().find_map(|envelope| match &envelope.event {
+            DocumentEvent::DocumentUploaded(uploaded) if uploaded.generation == generation => {
+                Some(envelope.sequence)
+            }
+            _ => None,
+        })
+    }
+
     /// How many chunks a generation has.
     pub(crate) fn chunks_of(&self, generation: Generation) -> Option<u32> {
         self.history.iter().rev().find_map(|envelope| match &envelope.event {

@@ -68,3 +68,6 @@ async fn fixture() -> SearchIndexFixture {
 mod suite {
     millrace_test_support::search_index_suite!(super::fixture);
 }
+mod space_suite {
+    millrace_test_support::index_space_suite!(super::fixture);
+}
