@@ -7,6 +7,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 const RESERVE: Duration = Duration::from_secs(2);
 /// Of a short timeout this part is kept instead: a function of three seconds must not refuse all work.
 const RESERVE_PART: u32 = 4;
+/// The day Lambda was announced, 2014-11-13, in milliseconds of Unix time. No invocation ended before; what `cargo lambda watch`
+/// gives as its deadline (600,000) is the length of an invocation.
+const FIRST_DEADLINE_MS: u64 = 1_415_836_800_000;
 
 /// The end of the time for work, if there is one.
 ///
@@ -29,8 +32,12 @@ impl TimeLimit {
 
     /// Ends a little before Lambda ends the invocation: two seconds, or a quarter of the time that is left if that is less.
     pub fn of_invocation(context: &lambda_runtime::Context) -> Self {
-        let deadline = UNIX_EPOCH + Duration::from_millis(context.deadline);
-        let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
+        let deadline = Duration::from_millis(context.deadline);
+        let left = if context.deadline < FIRST_DEADLINE_MS {
+            deadline
+        } else {
+            (UNIX_EPOCH + deadline).duration_since(SystemTime::now()).unwrap_or_default()
+        };
         Self::after(left - reserve(left))
     }
 
@@ -83,5 +90,14 @@ mod tests {
             !TimeLimit::of_invocation(&lambda_runtime::Context::default()).has_time(),
             "a deadline long past"
         );
+    }
+
+    #[test]
+    fn a_tool_that_gives_a_length_instead_of_an_instant_gets_its_work_done() {
+        let mut context = lambda_runtime::Context::default();
+        context.deadline = 600_000;
+        assert!(TimeLimit::of_invocation(&context).has_time());
+        context.deadline = FIRST_DEADLINE_MS;
+        assert!(!TimeLimit::of_invocation(&context).has_time(), "an instant, and past");
     }
 }
