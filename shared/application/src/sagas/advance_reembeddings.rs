@@ -36,14 +36,16 @@ pub struct ReembedPolicy {
     pub settle_ms: u64,
     /// How long one slice may take, in milliseconds.
     pub slice_ms: u64,
+    /// After how long a call begins no further saga, in milliseconds; the next call begins with another one.
+    pub call_ms: u64,
     /// Documents of one page.
     pub page: usize,
 }
 
 impl Default for ReembedPolicy {
-    /// A step's lease and half a minute; ten seconds; a hundred documents.
+    /// A step's lease and half a minute; ten seconds; a minute; a hundred documents.
     fn default() -> Self {
-        Self { settle_ms: 330_000, slice_ms: 10_000, page: 100 }
+        Self { settle_ms: 330_000, slice_ms: 10_000, call_ms: 60_000, page: 100 }
     }
 }
 
@@ -83,9 +85,16 @@ enum Visit {
 impl AdvanceReembeddings {
     /// Moves all sagas on, and says how many are under way. A failure of one does not hold up the others.
     pub async fn run(&self) -> Result<usize, PortError> {
-        let sagas = self.reembeddings.collections.under_reembedding(SAGAS_MAX).await?;
+        let mut sagas = self.reembeddings.collections.under_reembedding(SAGAS_MAX).await?;
+        let begun = self.documents.now();
+        let turn = begun.as_millis().unsigned_abs() / self.policy.slice_ms.max(1);
+        let first = usize::try_from(turn).unwrap_or(0) % sagas.len().max(1);
+        sagas.rotate_left(first);
         let mut failed = None;
         for (tenant, name) in &sagas {
+            if self.documents.now().millis_since(begun) >= self.policy.call_ms {
+                break;
+            }
             match self.advance(tenant, name).await {
                 Ok(()) => {}
                 // Another sweep is at it, or the operator has aborted it.

@@ -258,7 +258,8 @@ impl EmulatedAws {
     /// Invokes the sweeper as its schedule does. A sweep that fails is followed by the next, so nobody asks what came of it.
     pub(crate) async fn sweep(&self) {
         let path = format!("/2015-03-31/functions/{}/invocations", self.name("sweeper"));
-        self.call(&path, "lambda", &[], include_str!("../../../../events/sweeper/schedule.json").to_owned()).await;
+        self.call(&path, "lambda", &[], include_str!("../../../../events/sweeper/schedule.json").to_owned())
+            .await;
     }
 
     /// Invokes a function with an event; gives its answer.

@@ -210,7 +210,10 @@ fn workers_and_sweepers_that_die_on_the_way_move_the_collection_all_the_same() {
             .await;
         let fired = stack.faults.end(&moving.tenant.name);
         assert!(fired[..3] == [1, 1, 1] && fired[3] > 4, "{fired:?}");
-        assert_eq!((&moved["model"], &moved["last_reembedding"]["status"]), (&json!(MODEL), &json!("completed")));
+        assert_eq!(
+            (&moved["model"], &moved["last_reembedding"]["status"]),
+            (&json!(MODEL), &json!("completed"))
+        );
         let chunks = moving.tenant.document(&id).await["progress"]["chunks_total"].as_u64().unwrap();
         assert_eq!((moving.entries(0).await, moving.entries(1).await), ((0, 0), (chunks as usize, 1)));
         assert!(!moving.is_marked().await);

@@ -105,7 +105,8 @@ fn further_embedder(url: &str) -> Vec<String> {
         ("_DIMENSIONS", DIMENSIONS.to_string()),
     ];
     let of = |function: &str| {
-        let variable = |(of, value): &(&str, String)| format!("{function}:MILLRACE_FURTHER_EMBEDDER{of}={value}");
+        let variable =
+            |(of, value): &(&str, String)| format!("{function}:MILLRACE_FURTHER_EMBEDDER{of}={value}");
         values.iter().map(variable).collect::<Vec<_>>()
     };
     knows.into_iter().flat_map(of).collect()

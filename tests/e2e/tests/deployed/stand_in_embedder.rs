@@ -40,9 +40,7 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
     let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
     let wanted: Value = serde_json::from_slice(&body).unwrap_or_default();
     let texts = wanted["input"].as_array().cloned().unwrap_or_default();
-    let row = |(index, text): (usize, &Value)| {
-        json!({ "index": index, "embedding": direction_of(text.as_str().unwrap_or_default()) })
-    };
+    let row = |(index, text): (usize, &Value)| json!({ "index": index, "embedding": direction_of(text.as_str().unwrap_or_default()) });
     if texts.iter().any(|text| text.as_str().is_some_and(|text| text.contains(REFUSED))) {
         let refusal = Full::new(r#"{"error":{"code":"content_policy"}}"#.into());
         let response = Response::builder().status(StatusCode::BAD_REQUEST).body(refusal);
