@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests, which the lint does not recognise as such")]
 
 use millrace_domain::{
-    Collection, CollectionName, CorrelationId, DocumentId, ErrorCode, IndexSpace, ModelId, ReembeddingFailure,
-    ReembeddingRefused, ReembeddingStatus, ReembeddingStepName, ReembeddingStepOutcome, TenantId, Timestamp,
-    Trace,
+    Collection, CollectionName, CorrelationId, DocumentId, ErrorCode, IndexSpace, ModelId,
+    ReembeddingFailure, ReembeddingRefused, ReembeddingStatus, ReembeddingStepName, ReembeddingStepOutcome,
+    TenantId, Timestamp, Trace,
 };
 
 use ReembeddingStepName::{

@@ -1,8 +1,6 @@
 //! How what is deployed is built. `cargo lambda` and `sam build` fill in what the release profile leaves open, with
 //! `panic = "abort"`: one document's panic would then end the worker and give the whole batch back (guarantee G8).
 
-#![expect(clippy::unwrap_used, reason = "what fails here fails a test")]
-
 use std::path::Path;
 
 #[test]
