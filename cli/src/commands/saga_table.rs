@@ -13,7 +13,7 @@ pub(super) fn saga_table(steps: &[&SagaStep]) -> Table {
         Column::new("ATTEMPTS", Align::Right),
         Column::new("STARTED (UTC)", Align::Left),
         Column::new("TOOK", Align::Right),
-        Column::new("OUTCOME", Align::Left).painted(painted),
+        Column::new("OUTCOME", Align::Left).painted(Style::outcome),
         Column::new("DETAILS", Align::Left).giving_way(),
     ]);
     for step in steps {
@@ -54,16 +54,6 @@ fn details_text(step: &SagaStep) -> String {
         }
     }
     parts.join(" ")
-}
-
-/// The outcome, in the colour of how good it is.
-fn painted(style: Style, outcome: &str) -> String {
-    match outcome {
-        "done" => outcome.to_owned(),
-        "failed" => style.red(outcome),
-        "running" => style.cyan(outcome),
-        _ => style.yellow(outcome),
-    }
 }
 
 #[cfg(test)]

@@ -44,6 +44,16 @@ impl Style {
         self.wrap(code, status)
     }
 
+    /// How a saga's step ended, in the colour of how good it is.
+    pub(crate) fn outcome(self, outcome: &str) -> String {
+        match outcome {
+            "done" => outcome.to_owned(),
+            "failed" => self.red(outcome),
+            "running" => self.cyan(outcome),
+            _ => self.yellow(outcome),
+        }
+    }
+
     fn wrap(self, code: &str, text: &str) -> String {
         match self {
             Self::Plain => text.to_owned(),

@@ -13,6 +13,7 @@ mod write_deadline;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use arguments::ServeArguments;
@@ -29,12 +30,14 @@ pub(crate) async fn run(arguments: ServeArguments) -> anyhow::Result<()> {
     let listener = http_server::bind(arguments.listen).await?;
     let listening = listener.local_addr().context("read the address that is listened on")?;
     let workers = event_sources::start(&node).context("start the workers")?;
+    // Before anybody is told that it runs, and may stop it.
+    let signals = Signals::listen()?;
     welcome::print(listening, &arguments, node.asks_for_keys)?;
 
     let stop = CancellationToken::new();
     let server =
         tokio::spawn(http_server::serve(listener, node.router.clone(), Limits::default(), stop.clone()));
-    signal().await?;
+    signals.first().await;
     tracing::info!("stopping: no new work, jobs in progress may end");
     stop.cancel();
     workers.stop(GRACE).await;
@@ -43,12 +46,24 @@ pub(crate) async fn run(arguments: ServeArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits for Ctrl-C or a polite kill.
-async fn signal() -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted.context("listen for Ctrl-C"),
-        _ = terminate.recv() => Ok(()),
+/// Ctrl-C and the polite kill, heard from the moment this is made.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        let interrupt = signal(SignalKind::interrupt()).context("listen for Ctrl-C")?;
+        let terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+        Ok(Self { interrupt, terminate })
+    }
+
+    /// Waits for either.
+    async fn first(mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }

@@ -12,7 +12,7 @@ pub(super) fn reembedding_table(saga: &Reembedding) -> Table {
         Column::new("ATTEMPTS", Align::Right),
         Column::new("STARTED (UTC)", Align::Left),
         Column::new("TOOK", Align::Right),
-        Column::new("OUTCOME", Align::Left).painted(painted),
+        Column::new("OUTCOME", Align::Left).painted(Style::outcome),
     ]);
     for step in &saga.steps {
         let mark = if step.compensates { COMPENSATION_MARK } else { "" };
@@ -25,15 +25,6 @@ pub(super) fn reembedding_table(saga: &Reembedding) -> Table {
         ]);
     }
     table
-}
-
-fn painted(style: Style, outcome: &str) -> String {
-    match outcome {
-        "done" => outcome.to_owned(),
-        "failed" => style.red(outcome),
-        "running" => style.cyan(outcome),
-        _ => style.yellow(outcome),
-    }
 }
 
 #[cfg(test)]
