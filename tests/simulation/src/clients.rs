@@ -82,10 +82,10 @@ impl Clients {
             (tenant, secret)
         });
         let gathers = Squall::of(seed).is_some();
-        let mood = match chance.below(if gathers { 3 } else { 6 }) {
-            0 => Mood::Replacing,
-            1 => Mood::Stopping,
-            _ => Mood::Even,
+        let mood = match (chance.below(6), gathers) {
+            (0, false) | (0..2, true) => Mood::Replacing,
+            (1, false) | (2.., true) => Mood::Stopping,
+            (2.., false) => Mood::Even,
         };
         let clients = (0..chance.within(1, 4) as usize).map(|at| Client {
             tenant: if mood == Mood::Even { at % 2 } else { 0 },
@@ -96,11 +96,10 @@ impl Clients {
             again: None,
         });
         let clients = clients.collect();
-        let overtake = gathers && mood != Mood::Even;
         Self {
             seed,
             mood,
-            overtake,
+            overtake: gathers,
             tenants: tenants.collect(),
             clients,
             known: Vec::new(),
@@ -274,7 +273,7 @@ impl Clients {
         let mut chance = Chance::of(&[self.seed, 34, at as u64, begun]);
         let target = &self.known.iter().find(|known| known.target.key() == *stalled)?.target;
         let mine = target.owner == self.tenants[self.clients[at].tenant].0;
-        if !mine || !chance.happens(7_000) {
+        if !mine || !chance.happens(9_000) {
             return None;
         }
         let target = target.clone();

@@ -12,6 +12,7 @@ mod dead_letters;
 mod event_sources;
 mod label;
 mod operation;
+mod operator;
 mod parting;
 mod ports;
 mod report;

@@ -41,13 +41,13 @@ mutations! {
     ];
     "publish before the vectors", "embed-worker stores one vector of a batch and publishes it all": [
         "shared/application/src/commands/embed_chunks.rs":
-            "self.index.put_vectors(&target, &entries).await?;"
-            => "self.index.put_vectors(&target, &entries[..entries.len().min(1)]).await?;",
+            "put_vectors(&writing.target(space, document.generation), &made.vectors).await?;"
+            => "put_vectors(&writing.target(space, document.generation), &made.vectors[..made.vectors.len().min(1)]).await?;",
     ];
     "publish before the words", "chunk-worker indexes all chunks of a slice but the last": [
         "shared/application/src/commands/ingest_document.rs":
-            "self.index.put_words(document, &indexed).await"
-            => "self.index.put_words(document, &indexed[..indexed.len().saturating_sub(1)]).await",
+            "self.index.put_words(writing, document, &indexed).await"
+            => "self.index.put_words(writing, document, &indexed[..indexed.len().saturating_sub(1)]).await",
     ];
     "search without the generation filter", "neither index nor query hide other generations": [
         "shared/application/src/queries/search_documents.rs":
@@ -216,5 +216,20 @@ mutations! {
     ];
     "views go back", "an older view replaces a newer one": [
         "shared/adapters-local/src/sqlite_read_model.rs": "WHERE excluded.version > " => "WHERE excluded.version < 1000000 OR excluded.version > ",
+    ];
+    "re-embedding: nobody asks before the append", "what was written counts though a space has come to be meanwhile": [
+        "shared/application/src/index_spaces.rs":
+            "if wanted.iter().all(|space| written.contains(space)) {" => "if wanted.len() + written.len() > 0 {",
+    ];
+    "re-embedding: verification accepts everything", "the new space is never found to lack anything": [
+        "shared/application/src/sagas/compared_spaces.rs":
+            "if new.chunks < old.chunks || new.vectors < old.vectors {" => "if new.chunks < old.chunks && new.vectors > old.vectors {",
+    ];
+    "re-embedding: the model does not switch with the space", "searches ask the new space with a vector of the old model": [
+        "shared/domain/src/collection/transitions.rs":
+            "(self.space, self.model, self.dimensions) =\n                    (saga.to.space, saga.to.model.clone(), saga.to.dimensions);" => "self.space = saga.to.space;",
+    ];
+    "re-embedding: stragglers leave what they wrote", "nobody tidies up where nobody writes any more": [
+        "shared/application/src/index_spaces.rs": "        for space in unused {" => "        for space in unused.take(0) {",
     ];
 }

@@ -73,6 +73,15 @@ pub(crate) enum Operation {
         collection: CollectionName,
     },
     Stats,
+    /// An operator's: a collection is to have another model.
+    Move {
+        collection: CollectionName,
+        model: &'static str,
+    },
+    /// An operator's: it is to stay as it is.
+    StopMove {
+        collection: CollectionName,
+    },
     /// An operator's: the dead letters go back to their queues.
     Redrive,
 }
@@ -102,6 +111,8 @@ impl Operation {
             | Self::List
             | Self::Search { .. }
             | Self::Stats
+            | Self::Move { .. }
+            | Self::StopMove { .. }
             | Self::Redrive => None,
         }
     }
@@ -127,6 +138,8 @@ impl Operation {
             Self::List => "list".into(),
             Self::Search { .. } => "search".into(),
             Self::Stats => "stats".into(),
+            Self::Move { collection, model } => format!("move {collection} to {model}"),
+            Self::StopMove { collection } => format!("stop the move of {collection}"),
             Self::Redrive => "redrive".into(),
         };
         kind + &about
@@ -161,6 +174,8 @@ impl Operation {
             Self::List => (Method::GET, "/v1/documents".into()),
             Self::Search { .. } => (Method::POST, "/v1/search".into()),
             Self::Stats => (Method::GET, "/v1/stats".into()),
+            Self::Move { collection, .. } => (Method::POST, moving(collection)),
+            Self::StopMove { collection } => (Method::DELETE, moving(collection)),
             Self::Redrive => return None,
         };
         let mut request = Request::builder()
@@ -204,6 +219,10 @@ impl Operation {
                 let query = json!({ "query": COMMON_WORD, "collection": collection, "limit": 100 });
                 Body::from(query.to_string())
             }
+            Self::Move { model, .. } => {
+                request = request.header("content-type", "application/json");
+                Body::from(json!({ "model": model }).to_string())
+            }
             _ => Body::empty(),
         };
         Some(request.body(body).expect("the parts of the request are valid"))
@@ -231,6 +250,11 @@ fn announcement(target: Option<&Target>, content: &Content, collection: &Collect
         None => announced["collection"] = json!(collection),
     }
     announced
+}
+
+/// Where moves of a collection are started and stopped.
+fn moving(collection: &CollectionName) -> String {
+    format!("/v1/collections/{collection}/re-embedding")
 }
 
 /// A link without the server's address.

@@ -18,6 +18,7 @@ use crate::dead_letters::redrive;
 use crate::event_sources::{self, Answer, Ending, Invocation};
 use crate::label::{FaultPlace, Kind, Label};
 use crate::operation::Operation;
+use crate::operator::Operator;
 use crate::ports::{EXPLOSION, visibility_ms};
 use crate::scheduler::{Happening, Next, Scheduler};
 use crate::settling::{self, Settling};
@@ -27,6 +28,8 @@ use crate::world::{Layers, World};
 
 /// How often the schedule fires, in milliseconds.
 const SWEEP_EVERY_MS: u64 = 60_000;
+/// How long after the last trouble it fires more often, if a collection moves, in milliseconds.
+const OFTEN_MS: i64 = 5 * 60_000;
 /// How long the stream waits after a failure, in milliseconds.
 const RELAY_PAUSE_MS: u64 = 1_000;
 /// More turns than any run takes: a run that takes them goes in circles.
@@ -65,6 +68,7 @@ enum Role {
     Worker(QueueName, Vec<ReceivedMessage>),
     Relay,
     Sweep,
+    Operator(Asked),
 }
 
 struct Task {
@@ -81,6 +85,7 @@ pub(crate) struct Run {
     pub(crate) witness: Arc<Witness>,
     pub(crate) contents: Arc<Contents>,
     pub(crate) clients: Clients,
+    pub(crate) operator: Operator,
     pub(crate) settling: Settling,
     /// When the last request began or ended.
     pub(crate) asked_at: i64,
@@ -143,6 +148,7 @@ impl Run {
             witness,
             contents,
             clients,
+            operator: Operator::of(seed),
             settling: Settling::default(),
             asked_at: SIM_START.as_millis(),
             tasks: BTreeMap::new(),
@@ -157,6 +163,9 @@ impl Run {
     fn begin(&self) {
         for client in 0..self.clients.len() {
             self.scheduler.happen(Happening::Client(client), self.clients.pause_ms(client));
+        }
+        if let Some(pause_ms) = self.operator.pause_ms() {
+            self.scheduler.happen(Happening::Operator, pause_ms);
         }
         self.scheduler.happen(Happening::Sweep, SWEEP_EVERY_MS);
         for (cut, at) in self.scheduler.weather.power_cuts.iter().enumerate() {
@@ -183,6 +192,7 @@ impl Run {
                     Happening::Relay => self.relay(),
                     Happening::Sweep => self.sweep(),
                     Happening::Client(client) => self.ask(client),
+                    Happening::Operator => self.operate(),
                     Happening::PowerCut(number) => self.power_cut(number),
                 }
                 true
@@ -243,6 +253,7 @@ impl Run {
             }
             (Role::Relay, ending) => self.relayed(label, ending),
             (Role::Sweep, _) => {}
+            (Role::Operator(asked), ending) => self.operated(&asked, ending),
         }
     }
 
@@ -340,7 +351,42 @@ impl Run {
         self.scheduler.begin(self.made + 1, label, Vec::new());
         let invocation = event_sources::sweep(&self.world.functions);
         self.spawn(label, Role::Sweep, invocation);
-        self.scheduler.happen(Happening::Sweep, SWEEP_EVERY_MS);
+        self.scheduler.happen(Happening::Sweep, self.next_sweep_ms());
+    }
+
+    /// A single node sweeps often while a collection moves. Long after the last trouble a minute is soon enough, as on AWS.
+    fn next_sweep_ms(&self) -> u64 {
+        let often_until = self.scheduler.calm_from().max(self.asked_at) + OFTEN_MS;
+        let often = self.scheduler.now() < often_until && settling::is_moving(self);
+        if often { self.operator.sweeps_every_ms() } else { SWEEP_EVERY_MS }
+    }
+
+    fn operate(&mut self) {
+        let Some((tenant, collection)) = self.operator.about() else { return };
+        let (tenant, secret) = self.clients.tenants()[tenant].clone();
+        let dimensions = settling::dimensions(self, &tenant, &collection);
+        let Some(asking) = self.operator.next(dimensions) else { return };
+        self.asked_at = self.scheduler.now();
+        let label = Label::new(Kind::Request, asking.number);
+        self.scheduler.note(|| format!("{label} {tenant} asks: {}", asking.operation.name()));
+        let Some(request) = asking.operation.request(&secret) else { return };
+        let asked = Asked { tenant, operation: asking.operation, from: self.witness.instant() };
+        self.scheduler.begin(self.made + 1, label, Vec::new());
+        let invocation = event_sources::request(&self.world.functions, request);
+        self.spawn(label, Role::Operator(asked), invocation);
+    }
+
+    fn operated(&mut self, asked: &Asked, ending: Option<Ending>) {
+        self.asked_at = self.scheduler.now();
+        let mut status = None;
+        if let Some(Ending::Answered(answer)) = &ending {
+            self.witness.answered(asked, answer);
+            status = Some(answer.status);
+        }
+        self.operator.answered(status);
+        if let Some(pause_ms) = self.operator.pause_ms() {
+            self.scheduler.happen(Happening::Operator, pause_ms);
+        }
     }
 
     fn ask(&mut self, client: usize) {

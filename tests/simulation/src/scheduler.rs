@@ -31,6 +31,8 @@ pub(crate) enum Happening {
     Sweep,
     /// A client does what comes next.
     Client(usize),
+    /// The operator moves a collection to another model, or stops a move.
+    Operator,
     /// All processes die.
     PowerCut(u64),
 }

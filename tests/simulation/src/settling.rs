@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use futures::FutureExt as _;
 use millrace_application::SearchRequest;
-use millrace_domain::{CollectionName, DocumentKey, QueueName};
-use millrace_ports::{BlobPrefix, BlobUsage, SearchFilter};
+use millrace_domain::{CollectionName, DocumentKey, QueueName, TenantId};
+use millrace_ports::{BlobPrefix, BlobUsage, COLLECTIONS_PAGE_MAX, SearchFilter};
 
 use crate::contents::COMMON_WORD;
 use crate::dead_letters::redrive;
 use crate::event_sources;
+use crate::operator::MOVE_SETTLE_MS_MAX;
 use crate::run::Run;
 use crate::witness::{Found, SeenHit};
 
@@ -26,11 +27,16 @@ const EXHAUSTION_MS: u64 = 7 * (300_000 + 60_000);
 const BACKOFF_MS_MAX: u64 = 750_000;
 /// A message of a worker that died comes back after this.
 const VISIBILITY_MS: u64 = 330_000;
-/// Within which everything must settle after the last fault and the last request, in simulated milliseconds. What may have
+/// Within which all documents must settle after the last fault and the last request, in simulated milliseconds. What may have
 /// to be waited for, one after the other: the next restart of a document that stood still all the time, its exhaustion,
 /// then the purge of what it left, at its longest wait and with a worker that died at it. Steps in between take seconds.
-pub const SETTLE_MS_MAX: u64 =
+const DOCUMENTS_MS_MAX: u64 =
     RESTART_PAUSE_MS_MAX + SWEEP_EVERY_MS + EXHAUSTION_MS + BACKOFF_MS_MAX + VISIBILITY_MS;
+/// A move of a collection settles twice. Between, it waits for what was sent to be done, or to be sent again: the pause before
+/// that doubles from 2 minutes on, up to 64-fold; and before it drops the old space it may have to once more.
+const MOVE_MS_MAX: u64 = 2 * (MOVE_SETTLE_MS_MAX + RESTART_PAUSE_MS_MAX + 2 * SWEEP_EVERY_MS);
+/// The same with a collection that is moving, whose move goes by documents that have settled.
+pub const SETTLE_MS_MAX: u64 = DOCUMENTS_MS_MAX + MOVE_MS_MAX;
 /// How much later it is looked at for uploads that nobody refers to: the sweeper takes them for orphans an hour after they
 /// were written or, of uploads by URL, after their URL expired; and completes those whose notification was lost.
 const LATER_MS: i64 = 3 * 3_600_000;
@@ -87,7 +93,7 @@ pub(crate) fn look(run: &mut Run) {
 fn look_for_rest(run: &mut Run) {
     let now = run.scheduler.now();
     let calm_from = run.scheduler.calm_from().max(run.asked_at);
-    if now < calm_from || !run.clients.are_done() {
+    if now < calm_from || !run.clients.are_done() || !run.operator.is_done() {
         return;
     }
     // A view that waits for a dead letter is an operator's to mend.
@@ -100,7 +106,7 @@ fn look_for_rest(run: &mut Run) {
         check_search(run);
         run.settling = Settling::Rested { after_ms, sweeps: 0 };
         run.scheduler.pass(LATER_MS);
-    } else if after_ms > SETTLE_MS_MAX {
+    } else if after_ms > SETTLE_MS_MAX || after_ms > DOCUMENTS_MS_MAX && !unsettled.is_empty() {
         let rule = "everything settles within the bound";
         run.witness.accuse("G1", rule, format!("{unsettled:?}, waiting {waiting:?}"));
     }
@@ -108,7 +114,17 @@ fn look_for_rest(run: &mut Run) {
 
 /// Whether nothing is at work, waits, or is owed work.
 fn rests(run: &Run) -> bool {
-    run.is_idle() && run.witness.unsettled().is_empty() && waiting(run).is_empty()
+    run.is_idle() && !is_moving(run) && run.witness.unsettled().is_empty() && waiting(run).is_empty()
+}
+
+/// Whether a collection is on its way to another model, or back.
+pub(crate) fn is_moving(run: &Run) -> bool {
+    !now(run.world.behind.collections.under_reembedding(1)).is_empty()
+}
+
+/// The length of a collection's vectors.
+pub(crate) fn dimensions(run: &Run, tenant: &TenantId, name: &CollectionName) -> Option<u16> {
+    now(run.world.behind.collections.get(tenant, name)).map(|collection| collection.dimensions)
 }
 
 /// What is left to be done, by queue; and the events that are yet to be published.
@@ -128,11 +144,8 @@ fn check_settled(run: &Run) {
     let mut found = BTreeMap::new();
     for (key, story) in run.witness.stories() {
         let (collection, generation) = (&story.document.collection, story.document.generation);
-        let stored = Found {
-            current: now(behind.index.usage(&key, collection, Some(generation))),
-            all: now(behind.index.usage(&key, collection, None)),
-            view: now(behind.views.get(&key)),
-        };
+        let (current, all) = now(run.world.onlooker.usage(&key, collection, Some(generation)));
+        let stored = Found { current, all, view: now(behind.views.get(&key)) };
         let loaded = now(run.world.documents_behind.load(&key));
         if loaded.as_ref() != Some(&story.document) {
             run.witness.accuse("G3", "the state is the fold of the events", key.document_id.to_string());
@@ -142,6 +155,9 @@ fn check_settled(run: &Run) {
     run.witness.settled(&found);
     for (tenant, _) in run.clients.tenants() {
         run.witness.counted(tenant, &now(behind.views.counts(tenant)));
+        for collection in now(behind.collections.list(tenant, None, COLLECTIONS_PAGE_MAX)).collections {
+            run.witness.moves_settled(&collection, run.scheduler.struck().is_empty());
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 //! Trouble that gathers: in some runs one call stands still before its effect again and again, and the answers of another
-//! are lost. What needs two rare faults in a row, of one worker, is met there; even weather would take a hundred thousand
+//! are lost. What needs two rare faults in a row, of one worker, is met there; even weather would take many thousand
 //! seeds. Decides; what a fault then does is the scheduler's business.
 
 use crate::chance::Chance;
@@ -10,11 +10,14 @@ use crate::weather::Mishap;
 /// late goes with claims, which stay when their owner is gone; what is decided late with appends.
 const PAIRS: [(&str, &str); 5] = [
     ("search_index.put_words", "job_ledger.claim"),
+    ("search_index.put_words", "job_ledger.claim"),
     ("search_index.put_vectors", "job_ledger.claim"),
-    ("search_index.put_words", "search_index.purge"),
     ("event_store.load", "event_store.append"),
     ("event_store.append", "job_ledger.claim"),
 ];
+
+/// How often a task stands still before its call, in ten thousand.
+const STALLED: u64 = 4_000;
 
 /// A squall.
 #[derive(Debug, Clone, Copy)]
@@ -22,8 +25,8 @@ pub(crate) struct Squall {
     seed: u64,
     stalled: &'static str,
     unanswered: &'static str,
-    /// How often each strikes, in ten thousand calls.
-    rate: u64,
+    /// How often answers are lost, in ten thousand calls.
+    lost: u64,
 }
 
 impl Squall {
@@ -32,7 +35,7 @@ impl Squall {
         let mut chance = Chance::of(&[seed, 27]);
         let strikes = chance.happens(3_300);
         let (stalled, unanswered) = *chance.one_of(&PAIRS);
-        let squall = Self { seed, stalled, unanswered, rate: *chance.one_of(&[1_000, 2_500, 4_000]) };
+        let squall = Self { seed, stalled, unanswered, lost: *chance.one_of(&[1_000, 2_500, 4_000]) };
         strikes.then_some(squall)
     }
 
@@ -40,14 +43,11 @@ impl Squall {
     pub(crate) fn call(&self, place: FaultPlace, name: &str) -> Option<Mishap> {
         let [kind, number, call, aspect] = place.words();
         let mut chance = Chance::of(&[self.seed, 28, kind, number, call, aspect]);
-        if !chance.happens(self.rate) {
-            return None;
-        }
         match place.aspect {
-            Aspect::Before if name == self.stalled => {
+            Aspect::Before if name == self.stalled && chance.happens(STALLED) => {
                 Some(Mishap::Stall(*chance.one_of(&[15_000, 40_000, 70_000, 310_000])))
             }
-            Aspect::After if name == self.unanswered => {
+            Aspect::After if name == self.unanswered && chance.happens(self.lost) => {
                 Some(*chance.one_of(&[Mishap::Fail, Mishap::Fail, Mishap::Crash]))
             }
             _ => None,

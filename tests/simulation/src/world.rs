@@ -20,10 +20,11 @@ use millrace_ports::{ApiKey, ApiKeyStore, Clock, IdGenerator, JobConsumer, JobQu
 use millrace_sweeper::Purges;
 use millrace_test_support::{FaultPlan, SeededIds, SimClock};
 
+use crate::operator::Operator;
 use crate::parting::Parting;
 use crate::ports::{
-    Deleted, LossyQueue, PartedBlobStore, PartedCache, QuickEmbedder, QuickExtractor, SeenBus, SeenConsumer,
-    SeenEventStore, SeenIndex, SeenLedger,
+    Deleted, LossyQueue, Onlooker, PartedBlobStore, PartedCache, QuickEmbedder, QuickExtractor, SeenBus,
+    SeenCollections, SeenConsumer, SeenEventStore, SeenIndex, SeenLedger,
 };
 use crate::scheduler::{Scheduler, WorkerClock};
 use crate::witness::Witness;
@@ -59,6 +60,7 @@ pub(crate) struct World {
     pub(crate) journal: Arc<JournalStream>,
     pub(crate) search_behind: SearchDocuments,
     pub(crate) documents_behind: Documents,
+    pub(crate) onlooker: Onlooker,
 }
 
 /// What the layers report to.
@@ -85,15 +87,25 @@ impl World {
         let plan = Arc::new(FaultPlan::directed(layers.scheduler.clone()));
         let deleted = Deleted::default();
         let used = seen(&behind, layers, &deleted).behind_faults(&plan);
-        let functions = Arc::new(compose(layers, ids.clone(), &plan, &used, settings));
+        let policy = Operator::policy(seed);
+        let functions = Arc::new(compose(layers, ids.clone(), &plan, &used, (settings, policy)));
         let search_behind = SearchDocuments {
             store: behind.store.clone(),
             index: behind.index.clone(),
-            embedders: Embedders::only(Arc::new(QuickEmbedder::new(Arc::new(FaultPlan::new())))),
+            embedders: QuickEmbedder::both(&Arc::new(FaultPlan::new())),
             collections: behind.collections.clone(),
         };
         let documents_behind = Documents::new(behind.store.clone(), layers.clock.clone(), ids);
-        Self { functions, deleted, behind, journal: Arc::new(journal), search_behind, documents_behind }
+        let onlooker = onlooker(&behind, &layers.witness);
+        Self {
+            functions,
+            deleted,
+            onlooker,
+            behind,
+            journal: Arc::new(journal),
+            search_behind,
+            documents_behind,
+        }
     }
 }
 
@@ -113,14 +125,24 @@ async fn open(layers: &Layers) -> MemoryNode {
     MemoryNode::open_with(layers.clock.clone(), skewed, lossy).await
 }
 
+fn onlooker(behind: &Parts, witness: &Arc<Witness>) -> Onlooker {
+    Onlooker {
+        index: behind.index.clone(),
+        collections: behind.collections.clone(),
+        views: behind.views.clone(),
+        witness: witness.clone(),
+    }
+}
+
 /// The parts with what lets the witness see, and breaks off batches.
 fn seen(behind: &Parts, layers: &Layers, deleted: &Deleted) -> Parts {
     let (scheduler, witness) = (&layers.scheduler, &layers.witness);
     let parting = Parting(scheduler.clone());
+    let onlooker = onlooker(behind, witness);
     Parts {
         store: Arc::new(SeenEventStore {
             inner: behind.store.clone(),
-            index: behind.index.clone(),
+            onlooker: onlooker.clone(),
             blobs: behind.blobs.clone(),
             witness: witness.clone(),
             scheduler: scheduler.clone(),
@@ -135,7 +157,8 @@ fn seen(behind: &Parts, layers: &Layers, deleted: &Deleted) -> Parts {
         consumer: Arc::new(SeenConsumer::new(behind.consumer.clone(), deleted.clone(), scheduler.clone())),
         blobs: Arc::new(PartedBlobStore::new(behind.blobs.clone(), parting.clone(), witness.clone())),
         cache: Arc::new(PartedCache::new(behind.cache.clone(), parting.clone())),
-        index: Arc::new(SeenIndex::new(behind.index.clone(), parting, witness.clone())),
+        index: Arc::new(SeenIndex::new(behind.index.clone(), parting, onlooker.clone())),
+        collections: Arc::new(SeenCollections::new(behind.collections.clone(), onlooker)),
         bus: Arc::new(SeenBus::new(behind.bus.clone(), witness.clone())),
         ..behind.clone()
     }
@@ -146,14 +169,14 @@ fn compose(
     ids: Arc<dyn IdGenerator>,
     plan: &Arc<FaultPlan>,
     used: &Parts,
-    keys: Arc<SqliteSettings>,
+    (keys, policy): (Arc<SqliteSettings>, ReembedPolicy),
 ) -> Functions {
     let clock: Arc<dyn Clock> = Arc::new(WorkerClock(layers.scheduler.clone()));
-    let embedders = Embedders::only(Arc::new(QuickEmbedder::new(plan.clone())));
+    let embedders = QuickEmbedder::both(plan);
     let bench = used.workbench(clock.clone(), ids.clone());
     let (index, cache) = (IndexSpaces::new(used.index.clone(), used.collections.clone()), &used.cache);
     let accept = bench.accept(used.collections.clone(), embedders.models(), CONTENT_BYTES_MAX);
-    let advance = bench.advance_reembeddings(index.clone(), used.views.clone(), ReembedPolicy::default());
+    let advance = bench.advance_reembeddings(index.clone(), used.views.clone(), policy);
     let complete = bench.complete_upload(accept, used.urls.clone());
     let extractor = Arc::new(QuickExtractor::new(plan.clone()));
     Functions {

@@ -30,6 +30,7 @@ fn no_seed_fails_that_failed_before() {
 
 #[test]
 fn the_same_seed_twice_writes_the_same_trace() {
+    let (mut switched, mut stopped) = (0, 0);
     for seed in 0..40 {
         let traced = Options { traced: true, only: None };
         let (one, other) = (run(seed, &traced), run(seed, &traced));
@@ -37,7 +38,10 @@ fn the_same_seed_twice_writes_the_same_trace() {
         let difference = one.trace.lines().zip(other.trace.lines()).position(|(one, other)| one != other);
         assert_eq!(difference, None, "seed {seed}: the first line that differs");
         assert_eq!(one.trace, other.trace, "seed {seed}");
+        switched += one.trace.matches("Some(Verify) to Some(SettleReaders)").count();
+        stopped += one.trace.matches("Some(DropNew) to None").count();
     }
+    assert!(switched > 0 && stopped > 0, "{switched} collections switched, {stopped} moves were stopped");
 }
 
 #[test]

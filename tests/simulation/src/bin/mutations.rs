@@ -174,3 +174,20 @@ Each row is a change that breaks the production code in a way somebody might. `c
 one fails. \"Seeds\" is how many it took; \"Caught by\" is the guarantee and the invariant that failed first.
 
 ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Code moves on, and a mutation whose place is gone would be missed at the next run of the table only.
+    #[test]
+    fn the_place_of_every_mutation_is_there_once() {
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        for mutation in MUTATIONS {
+            for edit in mutation.edits {
+                let text = fs::read_to_string(workspace.join(edit.file)).unwrap_or_default();
+                assert_eq!(text.matches(edit.find).count(), 1, "{}: {:?}", mutation.name, edit);
+            }
+        }
+    }
+}

@@ -2,22 +2,26 @@
 //! decorators of test-support that break off batches, lose and repeat messages, and let the witness see every effect.
 
 mod lossy_queue;
+mod onlooker;
 mod parted_blob_store;
 mod parted_cache;
 mod quick_embedder;
 mod quick_extractor;
 mod seen_bus;
+mod seen_collections;
 mod seen_consumer;
 mod seen_event_store;
 mod seen_index;
 mod seen_ledger;
 
 pub(crate) use lossy_queue::{LossyQueue, visibility_ms};
+pub(crate) use onlooker::Onlooker;
 pub(crate) use parted_blob_store::PartedBlobStore;
 pub(crate) use parted_cache::PartedCache;
-pub(crate) use quick_embedder::QuickEmbedder;
+pub(crate) use quick_embedder::{FURTHER_MODEL, MODEL, QuickEmbedder};
 pub(crate) use quick_extractor::{EXPLOSION, QuickExtractor};
 pub(crate) use seen_bus::SeenBus;
+pub(crate) use seen_collections::SeenCollections;
 pub(crate) use seen_consumer::{Deleted, SeenConsumer};
 pub(crate) use seen_event_store::SeenEventStore;
 pub(crate) use seen_index::SeenIndex;

@@ -1,17 +1,20 @@
-//! An embedder without a model, behind a plan of faults: unit vectors that follow from a hash of the text. Its vectors mean
-//! nothing, but two texts have two vectors.
+//! Two embedders without models, behind a plan of faults: unit vectors that follow from a hash of the text. They mean nothing,
+//! but two texts have two vectors, and of one text the two models' differ in length and in direction.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use millrace_application::Embedders;
 use millrace_ports::{
     Embedder, EmbedderError, Embedding, EmbeddingModel, EmbeddingPurpose, ErrorKind, PortError,
 };
 use millrace_test_support::builders::model;
 use millrace_test_support::{FaultPlan, split_mix};
 
-/// Length of its vectors.
-const DIMENSIONS: u16 = 16;
+/// The model of new collections, and the length of its vectors.
+pub(crate) const MODEL: (&str, u16) = ("quick-1", 16);
+/// The model that collections are moved to and back from.
+pub(crate) const FURTHER_MODEL: (&str, u16) = ("quick-2", 24);
 
 /// The embedder.
 #[derive(Debug)]
@@ -21,15 +24,21 @@ pub(crate) struct QuickEmbedder {
 }
 
 impl QuickEmbedder {
-    pub(crate) fn new(plan: Arc<FaultPlan>) -> Self {
-        let model = EmbeddingModel { id: model("quick-1"), dimensions: DIMENSIONS, tokens_max: 64 };
-        Self { model, plan }
+    pub(crate) fn new((name, dimensions): (&str, u16), plan: Arc<FaultPlan>) -> Self {
+        Self { model: EmbeddingModel { id: model(name), dimensions, tokens_max: 64 }, plan }
     }
 
-    /// The vector of a text.
-    pub(crate) fn vector(text: &str) -> Embedding {
-        let hash = text.bytes().fold(7, |mixed, byte| split_mix(mixed ^ u64::from(byte)));
-        let numbers = (0..u64::from(DIMENSIONS)).map(|at| split_mix(hash ^ split_mix(at)) % 255);
+    /// Both models.
+    pub(crate) fn both(plan: &Arc<FaultPlan>) -> Embedders {
+        let [first, further] = [MODEL, FURTHER_MODEL].map(|model| Arc::new(Self::new(model, plan.clone())));
+        Embedders::only(first).with(further)
+    }
+
+    /// The vector of a text, by the model whose vectors have this length.
+    pub(crate) fn vector(text: &str, dimensions: u16) -> Embedding {
+        let (start, dimensions) = (7 ^ u64::from(dimensions ^ MODEL.1), u64::from(dimensions));
+        let hash = text.bytes().fold(start, |mixed, byte| split_mix(mixed ^ u64::from(byte)));
+        let numbers = (0..dimensions).map(|at| split_mix(hash ^ split_mix(at)) % 255);
         let numbers: Vec<f32> = numbers.map(|number| number as f32 - 127.0).collect();
         let norm = numbers.iter().map(|number| number * number).sum::<f32>().sqrt();
         Embedding(numbers.into_iter().map(|number| number / norm).collect())
@@ -51,7 +60,8 @@ impl Embedder for QuickEmbedder {
             EmbeddingPurpose::Passage => "embedder.passages",
             EmbeddingPurpose::Query => "embedder.query",
         };
-        let effect = async { Ok(texts.iter().map(|text| Self::vector(text)).collect()) };
+        let effect =
+            async { Ok(texts.iter().map(|text| Self::vector(text, self.model.dimensions)).collect()) };
         self.plan.call_with(name, effect, |error| Err(embedder_error(&error))).await
     }
 }

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use millrace_domain::{DocumentHead, DocumentKey, EventEnvelope, Timestamp, Version};
-use millrace_ports::{
-    Append, BlobPrefix, BlobStore, BlobUsage, EventStore, History, IndexUsage, PortError, SearchIndex,
-};
+use millrace_ports::{Append, BlobPrefix, BlobStore, BlobUsage, EventStore, History, PortError};
 
+use super::Onlooker;
 use crate::scheduler::{Happening, Scheduler};
 use crate::witness::{Stock, Witness};
 
@@ -15,22 +14,18 @@ use crate::witness::{Stock, Witness};
 #[derive(Debug)]
 pub(crate) struct SeenEventStore {
     pub(crate) inner: Arc<dyn EventStore>,
-    pub(crate) index: Arc<dyn SearchIndex>,
+    pub(crate) onlooker: Onlooker,
     pub(crate) blobs: Arc<dyn BlobStore>,
     pub(crate) witness: Arc<Witness>,
     pub(crate) scheduler: Arc<Scheduler>,
 }
 
 impl SeenEventStore {
-    /// What is stored of a document, of the generation that its head names and of all.
+    /// What is stored of a document: of the generation that its head names, where searches look, and of all, in all spaces.
     async fn stock(&self, append: &Append) -> Result<Stock, PortError> {
         let (key, collection) = (&append.key, &append.head.collection);
         let generation = append.head.published.map(|published| published.generation);
-        let published = match generation {
-            None => IndexUsage::default(),
-            Some(generation) => self.index.usage(key, collection, Some(generation)).await?,
-        };
-        let all = self.index.usage(key, collection, None).await?;
+        let (published, all) = self.onlooker.usage(key, collection, generation).await?;
         let blobs: BlobUsage = self.blobs.usage(&BlobPrefix::document(key)).await?;
         Ok(Stock { published, all, blobs })
     }
@@ -42,6 +37,7 @@ impl EventStore for SeenEventStore {
         let version = self.inner.append(append.clone()).await?;
         let stock = self.stock(&append).await?;
         self.witness.appended(&append, version, stock);
+        self.onlooker.look(&append.key.tenant_id, &append.head.collection).await?;
         self.scheduler.happen(Happening::Relay, 1);
         Ok(version)
     }
