@@ -347,18 +347,25 @@ pub(crate) struct DeadLetterFilterArguments {
     pub(crate) queue: Option<String>,
 }
 
+/// Which letters a command changes: it has to be said.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("selection").required(true).multiple(true)
     .args(["messages", "error_code", "reason", "document", "queue", "all"]))]
-pub(crate) struct RedriveArguments {
+pub(crate) struct SelectionArguments {
     /// These messages, as the list names them.
     #[arg(value_name = "MESSAGE_ID", conflicts_with_all = ["error_code", "reason", "document", "queue", "all"])]
     pub(crate) messages: Vec<String>,
     #[command(flatten)]
     pub(crate) filter: DeadLetterFilterArguments,
-    /// All there are.
+    /// All there are; with `--unreadable`, all that cannot be read.
     #[arg(long, conflicts_with_all = ["error_code", "reason", "document", "queue"])]
     pub(crate) all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RedriveArguments {
+    #[command(flatten)]
+    pub(crate) selection: SelectionArguments,
     /// Only show which it would be.
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -377,17 +384,9 @@ pub(crate) struct ExportArguments {
 }
 
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("discarded").required(true).multiple(true)
-    .args(["messages", "error_code", "reason", "document", "queue", "all"]))]
 pub(crate) struct DiscardArguments {
-    /// These messages, as the list names them.
-    #[arg(value_name = "MESSAGE_ID", conflicts_with_all = ["error_code", "reason", "document", "queue", "all"])]
-    pub(crate) messages: Vec<String>,
     #[command(flatten)]
-    pub(crate) filter: DeadLetterFilterArguments,
-    /// All there are; with `--unreadable`, all that cannot be read.
-    #[arg(long, conflicts_with_all = ["error_code", "reason", "document", "queue"])]
-    pub(crate) all: bool,
+    pub(crate) selection: SelectionArguments,
     /// Only say how many it would be.
     #[arg(long)]
     pub(crate) dry_run: bool,

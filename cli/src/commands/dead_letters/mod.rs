@@ -51,3 +51,19 @@ fn needs_folder(what: &str) -> ! {
     let advice = format!("{what} is for whoever runs the node: stop it, and name its folder with --data-dir");
     Arguments::command().error(ErrorKind::MissingRequiredArgument, advice).exit()
 }
+
+/// So many messages, in words.
+fn counted(number: u64) -> String {
+    if number == 1 { "1 message".to_owned() } else { format!("{number} messages") }
+}
+
+/// What was named and is not there.
+fn missing(console: &Console, named: u64, found: u64) -> ExitCode {
+    if found >= named {
+        return ExitCode::Done;
+    }
+    let are =
+        if named - found == 1 { "1 of them is".to_owned() } else { format!("{} of them are", named - found) };
+    console.note(&format!("{are} not among the dead letters"));
+    ExitCode::NotFound
+}

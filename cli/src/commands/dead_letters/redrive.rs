@@ -1,6 +1,7 @@
 //! `millrace dead-letters redrive`: puts dead letters back to work, as many requests as it takes.
 
 use super::table::letters;
+use super::{counted, missing};
 use crate::arguments::RedriveArguments;
 use crate::client::{DeadLetterFilter, Redrive, Redriven};
 use crate::exit_code::ExitCode;
@@ -30,17 +31,17 @@ pub(super) async fn run(session: &Session<'_>, arguments: RedriveArguments) -> a
     if !session.console.json() {
         tell(session, &redrive, &total)?;
     }
-    Ok(if total.matched < named { missing(session, named - total.matched) } else { ExitCode::Done })
+    Ok(missing(session.console, named, total.matched))
 }
 
 fn request(arguments: RedriveArguments) -> Redrive {
-    let filter = DeadLetterFilter::from(arguments.filter);
+    let filter = DeadLetterFilter::from(arguments.selection.filter);
     Redrive {
-        all: arguments.all,
+        all: arguments.selection.all,
         dry_run: arguments.dry_run,
         max_per_second: arguments.rate,
         filter: Some(filter).filter(|filter| *filter != DeadLetterFilter::default()),
-        message_ids: Some(arguments.messages).filter(|ids| !ids.is_empty()),
+        message_ids: Some(arguments.selection.messages).filter(|ids| !ids.is_empty()),
     }
 }
 
@@ -51,8 +52,6 @@ fn tell(session: &Session<'_>, redrive: &Redrive, total: &Redriven) -> anyhow::R
             console.line(&line)?;
         }
     }
-    let messages =
-        if total.moved == 1 { "1 message".to_owned() } else { format!("{} messages", total.moved) };
     let verb = match (redrive.dry_run, total.moved) {
         (true, _) => "would go back to work",
         (false, 1) => "goes back to work",
@@ -62,15 +61,9 @@ fn tell(session: &Session<'_>, redrive: &Redrive, total: &Redriven) -> anyhow::R
         0 => String::new(),
         lasting_ms => format!(", the last after {}", age_text(lasting_ms)),
     };
-    console.line(&format!("{messages} {verb}{spread}"))?;
+    console.line(&format!("{} {verb}{spread}", counted(total.moved)))?;
     if total.more {
         console.note("there are more that match: run it again for the rest");
     }
     Ok(())
-}
-
-fn missing(session: &Session<'_>, missing: u64) -> ExitCode {
-    let are = if missing == 1 { "1 of them is" } else { &format!("{missing} of them are") };
-    session.console.note(&format!("{are} not among the dead letters"));
-    ExitCode::NotFound
 }

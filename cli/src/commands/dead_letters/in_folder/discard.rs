@@ -3,7 +3,8 @@
 
 use millrace_application::ReadDeadLetters;
 
-use super::{Letters, counted, filter, missing, queues};
+use super::super::{counted, missing};
+use super::{Letters, filter, queues};
 use crate::arguments::DiscardArguments;
 use crate::exit_code::ExitCode;
 use crate::output::Console;
@@ -13,8 +14,8 @@ pub(super) async fn run(
     arguments: DiscardArguments,
     console: &Console,
 ) -> anyhow::Result<ExitCode> {
-    let named = arguments.messages.len() as u64;
-    let filter = filter(arguments.filter, arguments.messages)?;
+    let named = arguments.selection.messages.len() as u64;
+    let filter = filter(arguments.selection.filter, arguments.selection.messages)?;
     let query = ReadDeadLetters::new(letters.queue.clone());
     let mut discarded = 0;
     for queue in queues(&filter) {

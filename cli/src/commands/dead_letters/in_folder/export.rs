@@ -4,8 +4,9 @@
 use millrace_application::{ReadDeadLetters, WholeLetter};
 use serde_json::{Value, json};
 
+use super::super::{counted, missing};
 use super::list::described;
-use super::{Letters, counted, filter, missing, queues};
+use super::{Letters, filter, queues};
 use crate::arguments::ExportArguments;
 use crate::exit_code::ExitCode;
 use crate::output::Console;

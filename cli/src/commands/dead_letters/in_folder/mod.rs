@@ -88,19 +88,3 @@ fn queues(filter: &DeadLetterFilter) -> impl Iterator<Item = QueueName> {
     let only = filter.queue;
     QueueName::ALL.into_iter().filter(move |queue| only.is_none_or(|only| only == *queue))
 }
-
-/// So many messages, in words.
-fn counted(number: u64) -> String {
-    if number == 1 { "1 message".to_owned() } else { format!("{number} messages") }
-}
-
-/// What was named and is not there.
-fn missing(console: &Console, named: u64, found: u64) -> ExitCode {
-    if found >= named {
-        return ExitCode::Done;
-    }
-    let are =
-        if named - found == 1 { "1 of them is".to_owned() } else { format!("{} of them are", named - found) };
-    console.note(&format!("{are} not among the dead letters"));
-    ExitCode::NotFound
-}

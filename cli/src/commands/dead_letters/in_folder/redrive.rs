@@ -6,9 +6,9 @@ use std::num::NonZeroU32;
 use millrace_application::{RedriveDeadLetters, RedriveReport, RedriveRequest};
 use serde_json::json;
 
-use super::super::table;
+use super::super::{counted, missing, table};
 use super::list::{described, entry};
-use super::{Letters, counted, filter, missing};
+use super::{Letters, filter};
 use crate::arguments::RedriveArguments;
 use crate::exit_code::ExitCode;
 use crate::output::Console;
@@ -18,11 +18,11 @@ pub(super) async fn run(
     arguments: RedriveArguments,
     console: &Console,
 ) -> anyhow::Result<ExitCode> {
-    let RedriveArguments { messages, filter: narrowed, all: _, dry_run, rate } = arguments;
-    let named = messages.len() as u64;
+    let RedriveArguments { selection, dry_run, rate } = arguments;
+    let named = selection.messages.len() as u64;
     let request = RedriveRequest {
         scope: letters.scope.clone(),
-        filter: filter(narrowed, messages)?,
+        filter: filter(selection.filter, selection.messages)?,
         dry_run,
         max_per_second: rate.and_then(NonZeroU32::new),
     };
