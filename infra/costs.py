@@ -122,7 +122,8 @@ def document(shape, chunks, size, embedder):
     relay = shape.seconds("EventRelay", math.ceil(events / 3) * TRIP, math.ceil(events / 3))
     project = shape.seconds("Projector", events * 2 * TRIP, math.ceil(events / 3))
 
-    writes = append(1, completes=False) + 1 + append(2) + batches * (1 + append(1)) + 2 * snapshots * 4
+    # The first append writes an entry into the index of collections, too.
+    writes = append(1, completes=False) + 1 + 1 + append(2) + batches * (1 + append(1)) + 2 * snapshots * 4
     views = events * VIEW_KB + 4 * 2 + 2 * events
     words = parts * part_kb + 2
     cache = chunks

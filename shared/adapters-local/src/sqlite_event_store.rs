@@ -5,7 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use millrace_domain::{Document, DocumentHead, DocumentKey, EventEnvelope, Timestamp, Version};
+use millrace_domain::{
+    CollectionName, Document, DocumentHead, DocumentId, DocumentKey, EventEnvelope, TenantId, Timestamp,
+    Version,
+};
 use millrace_ports::{Append, ErrorKind, EventStore, History, PortError};
 use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::watch;
@@ -17,6 +20,11 @@ use crate::publications::Publications;
 
 /// Most documents that one call of `unsettled` gives, whatever its limit says.
 const UNSETTLED_MAX: usize = 10_000;
+/// Most documents that one call of `documents_of` gives, whatever its limit says.
+const DOCUMENTS_OF_MAX: usize = 10_000;
+/// The condition on the state is that of the index `heads_by_collection`, word by word, or the index is not used.
+const SELECT_DOCUMENTS_OF: &str = "SELECT document FROM heads WHERE tenant = ?1 AND collection = ?2 AND document < ?3 \
+     AND status NOT IN ('deleting', 'deleted') ORDER BY document DESC LIMIT ?4";
 /// Most events that one call of `read` gives, whatever its limit says.
 const READ_EVENTS_MAX: usize = 10_000;
 
@@ -116,6 +124,29 @@ impl EventStore for SqliteEventStore {
             read_rows(&mut statement, (before.as_millis(), limit), read_head)
         };
         self.database.read("list unsettled documents", read).await
+    }
+
+    async fn documents_of(
+        &self,
+        tenant: &TenantId,
+        collection: &CollectionName,
+        after: Option<DocumentId>,
+        limit: usize,
+    ) -> Result<Vec<DocumentId>, PortError> {
+        let (tenant, collection) = (tenant.clone(), collection.clone());
+        let attempted = format!("list the documents of collection {collection}");
+        let limit = limit.min(DOCUMENTS_OF_MAX);
+        let read = move |connection: &Connection| {
+            // Ids are written in lower-case hexadecimal, above all of which lies any other letter.
+            let after = after.map_or_else(|| "z".to_owned(), |id| id.to_string());
+            let mut statement = connection.prepare_cached(SELECT_DOCUMENTS_OF).map_err(sql_error)?;
+            let names = (tenant.as_str(), collection.as_str(), after, limit);
+            read_rows(&mut statement, names, |row| {
+                let id: String = row.get(0).map_err(sql_error)?;
+                id.parse::<DocumentId>().map_err(corrupt)
+            })
+        };
+        self.database.read(attempted, read).await
     }
 }
 

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use millrace_domain::{
-    Command, Document, DocumentError, DocumentEvent, DocumentKey, EventEnvelope, IdempotencyKey, Timestamp,
-    Trace, Version, decide, evolve,
+    CollectionName, Command, Document, DocumentError, DocumentEvent, DocumentId, DocumentKey, EventEnvelope,
+    IdempotencyKey, TenantId, Timestamp, Trace, Version, decide, evolve,
 };
 use millrace_ports::{Append, Claim, Clock, ErrorKind, EventStore, IdGenerator, PortError, SNAPSHOT_EVERY};
 
@@ -90,6 +90,18 @@ impl Documents {
         let fold =
             |document, envelope: &EventEnvelope| Some(evolve(document, &envelope.event, envelope.time));
         Ok(history.events.iter().fold(history.snapshot, fold))
+    }
+
+    /// The documents of a collection whose deletion was not requested, by id from the newest: those older than `after`, at
+    /// most `limit`; fewer than that are the last.
+    pub(crate) async fn of_collection(
+        &self,
+        tenant: &TenantId,
+        collection: &CollectionName,
+        after: Option<DocumentId>,
+        limit: usize,
+    ) -> Result<Vec<DocumentId>, PortError> {
+        self.store.documents_of(tenant, collection, after, limit).await
     }
 
     /// Decides one command and appends its events.

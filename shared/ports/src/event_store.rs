@@ -3,7 +3,10 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use millrace_domain::{Document, DocumentHead, DocumentKey, EventEnvelope, Timestamp, Version};
+use millrace_domain::{
+    CollectionName, Document, DocumentHead, DocumentId, DocumentKey, EventEnvelope, TenantId, Timestamp,
+    Version,
+};
 
 use crate::{Claim, PortError};
 
@@ -101,4 +104,16 @@ pub trait EventStore: Send + Sync + fmt::Debug {
         before: Timestamp,
         limit: usize,
     ) -> Result<Vec<(DocumentKey, DocumentHead)>, PortError>;
+
+    /// Documents of a collection whose deletion was not requested, by id from the newest: those older than `after`, at most
+    /// `limit`. Fewer than `limit` are the last. Unlike a list, this does not wait for a projection: it has every document
+    /// whose first append was acknowledged a moment before (a second is far more than an index of DynamoDB takes; on one
+    /// machine there is no such moment), whatever became of its events.
+    async fn documents_of(
+        &self,
+        tenant: &TenantId,
+        collection: &CollectionName,
+        after: Option<DocumentId>,
+        limit: usize,
+    ) -> Result<Vec<DocumentId>, PortError>;
 }

@@ -12,7 +12,7 @@ use millrace_ports::{
     JobLedger, StepKey,
 };
 
-use crate::builders::completing;
+use crate::builders::{collection, completing, tenant};
 use crate::{SeededIds, SimClock, Story};
 
 /// What the suite needs of an implementation: a new, empty store and the ledger that shares its transactions.
@@ -56,6 +56,7 @@ macro_rules! event_store_suite {
                 tenants_with_the_same_document_id_are_apart,
                 an_append_against_the_rules_is_invalid,
                 unsettled_documents_are_listed_oldest_first,
+                documents_of_a_collection_are_listed_newest_first,
                 heads_are_given_in_the_order_asked,
                 an_acknowledged_append_is_seen_by_the_next_read,
             ]
@@ -337,6 +338,37 @@ pub async fn unsettled_documents_are_listed_oldest_first(fixture: &EventStoreFix
     assert_eq!(oldest_first(2).await.unwrap(), expected[..2]);
     let before = expected[1].1.unsettled_since.unwrap();
     assert_eq!(fixture.store.unsettled(before, 10).await.unwrap(), expected[..1]);
+}
+
+/// What a re-embedding goes through: each document of the collection once, the deleted left out, page by page.
+pub async fn documents_of_a_collection_are_listed_newest_first(fixture: &EventStoreFixture) {
+    let ids = SeededIds::new(1);
+    let (acme, default) = (tenant("acme"), collection("default"));
+    let mut expected = Vec::new();
+    for _ in 0..5 {
+        let mut story = Story::of(&ids, "acme");
+        tell(fixture, vec![story.upload(&ids)]).await;
+        expected.insert(0, story.key.document_id);
+    }
+    let mut done = Story::of(&ids, "acme");
+    tell(fixture, done.ingest(&ids, 2)).await;
+    expected.insert(0, done.key.document_id);
+    let mut doomed = Story::of(&ids, "acme");
+    let upload = doomed.upload(&ids);
+    let deletion = doomed.delete(&ids);
+    tell(fixture, vec![upload, deletion]).await;
+    let mut foreign = Story::of(&ids, "other");
+    tell(fixture, vec![foreign.upload(&ids)]).await;
+    expected.sort_by(|one, other| other.cmp(one));
+    let page = |after, limit| fixture.store.documents_of(&acme, &default, after, limit);
+    assert_eq!(page(None, 10).await.unwrap(), expected);
+    assert_eq!(page(None, 6).await.unwrap(), expected);
+    assert_eq!(page(None, 2).await.unwrap(), expected[..2]);
+    assert_eq!(page(Some(expected[1]), 3).await.unwrap(), expected[2..5]);
+    assert_eq!(page(Some(expected[4]), 3).await.unwrap(), expected[5..]);
+    assert_eq!(page(Some(expected[5]), 3).await.unwrap(), []);
+    let elsewhere = collection("second");
+    assert_eq!(fixture.store.documents_of(&acme, &elsewhere, None, 10).await.unwrap(), []);
 }
 
 /// One answer for each question, in its place.

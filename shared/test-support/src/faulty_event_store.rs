@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use millrace_domain::{DocumentHead, DocumentKey, EventEnvelope, Timestamp, Version};
+use millrace_domain::{
+    CollectionName, DocumentHead, DocumentId, DocumentKey, EventEnvelope, TenantId, Timestamp, Version,
+};
 use millrace_ports::{Append, EventStore, History, PortError};
 
 use crate::FaultPlan;
@@ -51,5 +53,16 @@ impl EventStore for FaultyEventStore {
         limit: usize,
     ) -> Result<Vec<(DocumentKey, DocumentHead)>, PortError> {
         self.plan.call("event_store.unsettled", self.inner.unsettled(before, limit)).await
+    }
+
+    async fn documents_of(
+        &self,
+        tenant: &TenantId,
+        collection: &CollectionName,
+        after: Option<DocumentId>,
+        limit: usize,
+    ) -> Result<Vec<DocumentId>, PortError> {
+        let listed = self.inner.documents_of(tenant, collection, after, limit);
+        self.plan.call("event_store.documents_of", listed).await
     }
 }

@@ -129,7 +129,6 @@ fn onlooker(behind: &Parts, witness: &Arc<Witness>) -> Onlooker {
     Onlooker {
         index: behind.index.clone(),
         collections: behind.collections.clone(),
-        views: behind.views.clone(),
         witness: witness.clone(),
     }
 }

@@ -1,7 +1,8 @@
-//! The partition key of a document, `tenant#document`, in the journal and in the views.
+//! The partition key of a document, `tenant#document`, and of a collection in an index, `tenant#collection`: in the journal and
+//! in the views.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use millrace_domain::{DocumentId, DocumentKey, TenantId};
+use millrace_domain::{CollectionName, DocumentId, DocumentKey, TenantId};
 
 use super::item::{Item, UnreadableItem, read_text, text};
 use super::schema::PARTITION;
@@ -9,6 +10,11 @@ use super::schema::PARTITION;
 /// The key's value. No tenant contains the separator.
 pub(crate) fn document_partition(key: &DocumentKey) -> AttributeValue {
     text(format!("{}#{}", key.tenant_id, key.document_id))
+}
+
+/// The key under which indexes have a tenant's collection.
+pub(crate) fn collection_key(tenant: &TenantId, collection: &CollectionName) -> AttributeValue {
+    text(format!("{tenant}#{collection}"))
 }
 
 /// The document whose item this is.

@@ -1,10 +1,10 @@
 //! The history of documents in DynamoDB: events, heads, snapshots, and the claim that fences an append, in one
 //! transaction. The table's stream carries the events to the relay; nothing here publishes.
 //!
-//! Reads are consistent, so they see every append that was acknowledged before. The exception is which documents are
-//! unsettled: that comes from an index which is a moment behind. The heads behind it are read consistently, so a document
-//! that has settled is never listed; one whose work has only just become owed may be missing once, and the next sweep
-//! finds it.
+//! Reads are consistent, so they see every append that was acknowledged before. The exceptions are which documents are
+//! unsettled and which belong to a collection: those come from indexes which are a moment behind. The heads behind the
+//! first are read consistently, so a document that has settled is never listed; one whose work has only just become owed may
+//! be missing once, and the next sweep finds it.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -13,22 +13,29 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use futures::future::try_join_all;
-use millrace_domain::{DocumentHead, DocumentKey, EventEnvelope, Timestamp, Version};
+use millrace_domain::{
+    CollectionName, DocumentHead, DocumentId, DocumentKey, EventEnvelope, TenantId, Timestamp, Version,
+};
 use millrace_ports::{APPEND_EVENTS_MAX, Append, ErrorKind, EventStore, History, PortError, SNAPSHOT_EVERY};
 
 use super::append_transaction::AppendTransaction;
 use super::batch_get::get_items;
-use super::document_partition::{document_partition, read_document_partition};
+use super::document_partition::{collection_key, document_partition, read_document_partition};
 use super::failure::transaction_error;
 use super::history::{HistoryFault, HistoryReader, Reading};
 use super::item::{Item, UnreadableItem, instant, number, read_instant};
 use super::journal_item::{UNSETTLED_SHARDS, head_key, read_event, read_head};
 use super::query_pages::{query_all, query_page};
-use super::schema::journal::{ENVELOPE, UNSETTLED_INDEX, UNSETTLED_SHARD, UNSETTLED_SINCE};
+use super::schema::PARTITION;
+use super::schema::journal::{
+    COLLECTION_INDEX, ENVELOPE, LIVE_COLLECTION, UNSETTLED_INDEX, UNSETTLED_SHARD, UNSETTLED_SINCE,
+};
 use super::table_name::TableName;
 
 /// Most documents that one call of `unsettled` gives, whatever its limit says.
 const UNSETTLED_MAX: usize = 10_000;
+/// Most documents that one call of `documents_of` gives, whatever its limit says.
+const DOCUMENTS_OF_MAX: usize = 10_000;
 /// Most events that one call of `read` gives, whatever its limit says.
 const READ_EVENTS_MAX: usize = 10_000;
 /// Items of a load's first page: the head, all events since the last snapshot, the snapshot, and an append that is being
@@ -154,9 +161,43 @@ impl EventStore for DynamoDbEventStore {
         due.sort_by(|(one, a), (other, b)| (a.unsettled_since, one).cmp(&(b.unsettled_since, other)));
         Ok(due)
     }
+
+    async fn documents_of(
+        &self,
+        tenant: &TenantId,
+        collection: &CollectionName,
+        after: Option<DocumentId>,
+        limit: usize,
+    ) -> Result<Vec<DocumentId>, PortError> {
+        let attempted = format!("list the documents of collection {collection}");
+        let mut query = self
+            .index(COLLECTION_INDEX)
+            .scan_index_forward(false)
+            .expression_attribute_names("#collection", LIVE_COLLECTION)
+            .expression_attribute_values(":collection", collection_key(tenant, collection));
+        query = match after {
+            None => query.key_condition_expression("#collection = :collection"),
+            Some(document_id) => {
+                let after = document_partition(&DocumentKey { tenant_id: tenant.clone(), document_id });
+                let condition = "#collection = :collection AND #document < :after";
+                query
+                    .key_condition_expression(condition)
+                    .expression_attribute_names("#document", PARTITION)
+                    .expression_attribute_values(":after", after)
+            }
+        };
+        let items = query_all(query, limit.min(DOCUMENTS_OF_MAX), &attempted).await?;
+        let ids = items.iter().map(|item| read_document_partition(item).map(|key| key.document_id));
+        ids.collect::<Result<_, UnreadableItem>>().map_err(|error| error.while_attempting(attempted))
+    }
 }
 
 impl DynamoDbEventStore {
+    /// A query of an index, eventually consistent as they all are.
+    fn index(&self, name: &str) -> QueryFluentBuilder {
+        self.client.query().table_name(self.tables.journal.as_str()).index_name(name)
+    }
+
     /// The history as it is shown at this moment.
     async fn look_at_history(
         &self,
@@ -213,10 +254,7 @@ impl DynamoDbEventStore {
     ) -> Result<Vec<(Timestamp, DocumentKey)>, PortError> {
         let attempted = "list unsettled documents";
         let query = self
-            .client
-            .query()
-            .table_name(self.tables.journal.as_str())
-            .index_name(UNSETTLED_INDEX)
+            .index(UNSETTLED_INDEX)
             .key_condition_expression("#shard = :shard AND #since < :before")
             .expression_attribute_names("#shard", UNSETTLED_SHARD)
             .expression_attribute_names("#since", UNSETTLED_SINCE)

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use millrace_domain::{DocumentHead, DocumentKey, EventEnvelope, Generation, Version};
+use millrace_domain::{CollectionName, DocumentHead, DocumentKey, EventEnvelope, Generation, Version};
 use millrace_ports::{Append, Claim, ErrorKind, EventStore, IdGenerator, PortError, StepKey};
 use millrace_test_support::builders::completing;
 use millrace_test_support::{SIM_START, SeededIds, Story};
@@ -377,4 +377,24 @@ async fn the_unsettled_are_judged_by_their_heads() {
         })
         .collect();
     assert_eq!(shards.len(), 16);
+}
+
+/// A page of the index may be cut short by its size: what follows is asked for, up to the limit and no further.
+#[tokio::test]
+async fn the_documents_of_a_collection_are_read_to_the_end() {
+    let (keys, _, items) = two_heads();
+    let (replay, store) = store([page(&items[..1], Some(&items[0])), page(&items[1..], None)]);
+    let (tenant, name) = (&keys[0].tenant_id, CollectionName::default());
+    let after = SeededIds::new(9).document_id();
+    let listed = store.documents_of(tenant, &name, Some(after), 10).await.unwrap();
+    assert_eq!(listed, [keys[0].document_id, keys[1].document_id]);
+    let queries = requests(&replay);
+    for (number, (_, body)) in queries.iter().enumerate() {
+        assert_eq!(body["IndexName"], "by_collection");
+        assert_eq!(body["ScanIndexForward"], false);
+        assert_eq!(body["Limit"], 10 - number);
+        assert_eq!(body["ExpressionAttributeValues"][":collection"]["S"], "acme#default");
+        assert_eq!(body["ExpressionAttributeValues"][":after"]["S"], format!("acme#{after}"));
+    }
+    replay.assert_used_up();
 }

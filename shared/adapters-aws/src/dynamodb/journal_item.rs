@@ -13,14 +13,14 @@ use millrace_domain::{
     Status, Version,
 };
 
-use super::document_partition::document_partition;
+use super::document_partition::{collection_key, document_partition};
 use super::item::{
     Item, UnreadableItem, instant, item_of, number, optional_instant, optional_number, parse_text,
     read_number, read_text, text,
 };
 use super::schema::journal::{
-    APPENDED, COLLECTION, ENVELOPE, HEAD_SORT, PUBLISHED_GENERATION, PUBLISHED_UPLOAD, PUBLISHED_VECTORS,
-    SNAPSHOT, STATUS, UNSETTLED_SHARD, UNSETTLED_SINCE, VERSION,
+    APPENDED, COLLECTION, ENVELOPE, HEAD_SORT, LIVE_COLLECTION, PUBLISHED_GENERATION, PUBLISHED_UPLOAD,
+    PUBLISHED_VECTORS, SNAPSHOT, STATUS, UNSETTLED_SHARD, UNSETTLED_SINCE, VERSION,
 };
 use super::schema::{PARTITION, SORT};
 
@@ -66,6 +66,9 @@ pub(crate) fn head_item(key: &DocumentKey, head: &DocumentHead) -> Item {
             (PUBLISHED_UPLOAD, text(published.upload_id.to_string())),
             (PUBLISHED_VECTORS, AttributeValue::Bool(published.vectors)),
         ]));
+    }
+    if !head.status.is_gone() {
+        item.insert(LIVE_COLLECTION.to_owned(), collection_key(&key.tenant_id, &head.collection));
     }
     if let Some(since) = head.unsettled_since {
         item.extend(item_of([
@@ -305,6 +308,19 @@ mod tests {
         assert_eq!(keyed(&head_item(&story.key, &head)), (true, true));
         head.unsettled_since = None;
         assert_eq!(keyed(&head_item(&story.key, &head)), (false, false));
+    }
+
+    #[test]
+    fn only_heads_of_documents_that_are_to_stay_are_in_the_index_of_collections() {
+        let (story, _) = uploaded();
+        let index = TABLE.indexes[1];
+        let mut head = story.state().head();
+        for status in Status::ALL {
+            head.status = status;
+            let item = head_item(&story.key, &head);
+            assert_eq!(item.contains_key(index.partition.name), !status.is_gone(), "{status}");
+            assert!(item.contains_key(index.sort.name));
+        }
     }
 
     #[test]

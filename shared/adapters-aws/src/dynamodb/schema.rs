@@ -99,6 +99,10 @@ pub mod journal {
     pub const UNSETTLED_SINCE: &str = "unsettled_since";
     /// Which part of the index such a head is in.
     pub const UNSETTLED_SHARD: &str = "unsettled_shard";
+    /// `tenant#collection`, on heads of documents whose deletion was not requested.
+    pub const LIVE_COLLECTION: &str = "live_collection";
+    /// The index of a collection's documents, by id: the table's own partition key, which is the tenant and the document.
+    pub const COLLECTION_INDEX: &str = "by_collection";
     /// The index of documents that are owed work, oldest first.
     pub const UNSETTLED_INDEX: &str = "unsettled";
 
@@ -110,12 +114,20 @@ pub mod journal {
     pub const TABLE: TableSchema = TableSchema {
         partition: text(PARTITION),
         sort: Some(number(SORT)),
-        indexes: &[IndexSchema {
-            name: UNSETTLED_INDEX,
-            partition: number(UNSETTLED_SHARD),
-            sort: number(UNSETTLED_SINCE),
-            projection: Projection::KeysOnly,
-        }],
+        indexes: &[
+            IndexSchema {
+                name: UNSETTLED_INDEX,
+                partition: number(UNSETTLED_SHARD),
+                sort: number(UNSETTLED_SINCE),
+                projection: Projection::KeysOnly,
+            },
+            IndexSchema {
+                name: COLLECTION_INDEX,
+                partition: text(LIVE_COLLECTION),
+                sort: text(PARTITION),
+                projection: Projection::KeysOnly,
+            },
+        ],
         time_to_live: None,
         has_stream: true,
     };

@@ -2,10 +2,10 @@
 //! is counted.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use millrace_domain::{CollectionName, Document, DocumentKey, Status, TenantId};
+use millrace_domain::{Document, DocumentKey, Status, TenantId};
 use millrace_ports::DocumentView;
 
-use super::document_partition::{document_partition, read_document_partition};
+use super::document_partition::{collection_key, document_partition, read_document_partition};
 use super::item::{Item, UnreadableItem, item_of, number, read_text, text};
 use super::schema::PARTITION;
 use super::schema::views::{
@@ -20,11 +20,6 @@ const LABEL_KEY_BYTES_MAX: usize = 1_024;
 /// The key of a view.
 pub(crate) fn view_key(key: &DocumentKey) -> Item {
     item_of([(PARTITION, document_partition(key))])
-}
-
-/// The index key of a tenant's collection.
-pub(crate) fn collection_key(tenant: &TenantId, collection: &CollectionName) -> AttributeValue {
-    text(format!("{tenant}#{collection}"))
 }
 
 /// The index key of a tenant's state.

@@ -4,12 +4,13 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use millrace_domain::Document;
 use millrace_ports::ListQuery;
 
+use super::document_partition::collection_key;
 use super::item::text;
 use super::schema::views::{
     BY_COLLECTION, BY_LABEL, BY_STATUS, BY_TENANT, COLLECTION, LABEL, LIVE_COLLECTION, LIVE_LABEL,
     LIVE_TENANT, TENANT_STATUS,
 };
-use super::view_item::{collection_key, label_key, status_key};
+use super::view_item::{label_key, status_key};
 
 /// How a list is read from an index.
 #[derive(Debug, Clone, PartialEq)]

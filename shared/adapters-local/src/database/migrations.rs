@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::errors::sql_error;
 
 /// The format this release writes.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;
 
 /// What each format adds to the one before.
 const MIGRATIONS: [&[&str]; FORMAT_VERSION as usize] = [
@@ -21,6 +21,7 @@ const MIGRATIONS: [&[&str]; FORMAT_VERSION as usize] = [
     ],
     &[include_str!("../schema/upload_urls.sql"), include_str!("../schema/cached_vectors.sql")],
     &[include_str!("../schema/reembedding.sql")],
+    &[include_str!("../schema/heads_by_collection.sql")],
 ];
 
 /// Brings the database to this release's format, in one transaction. One of a newer format is refused untouched.

@@ -12,7 +12,7 @@ use futures::future::try_join_all;
 use millrace_domain::{
     Collection, CollectionName, Document, DocumentId, DocumentKey, Reembedding, ReembeddingStepName, TenantId,
 };
-use millrace_ports::{BlobStore, ErrorKind, IdGenerator, JobLedger, ListQuery, Page, PortError, ReadModel};
+use millrace_ports::{BlobStore, ErrorKind, IdGenerator, JobLedger, PortError, ReadModel};
 
 use super::compared_spaces::{ComparedSpaces, count_documents};
 use crate::documents::Documents;
@@ -30,9 +30,9 @@ const CONCURRENCY: usize = 8;
 /// Bounds of the saga.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReembedPolicy {
-    /// How long to wait, in milliseconds, until lists show what was uploaded before the saga, and until whoever began before a
-    /// change of the record has ended. What is appended is right without it, since workers look at the record again before
-    /// they append; it keeps the saga from passing by a document that no list shows yet.
+    /// How long to wait, in milliseconds, until whoever began before a change of the record has ended, so that there is little
+    /// left to repeat; what is appended is right without it, since workers look at the record again before they append. And
+    /// until the index of documents by collection shows what was uploaded before the saga, which on AWS takes a moment.
     pub settle_ms: u64,
     /// How long one slice may take, in milliseconds.
     pub slice_ms: u64,
@@ -54,7 +54,7 @@ impl Default for ReembedPolicy {
 pub struct AdvanceReembeddings {
     /// The histories.
     pub documents: Documents,
-    /// The lists.
+    /// The counts, which only say how much there is to do.
     pub views: Arc<dyn ReadModel>,
     /// The index.
     pub index: IndexSpaces,
@@ -139,8 +139,8 @@ impl AdvanceReembeddings {
         saga: &Reembedding,
         step: ReembeddingStepName,
     ) -> Result<bool, PortError> {
-        let Page { views, next } = self.page(&collection, saga).await?;
-        let ids: Vec<DocumentId> = views.into_iter().map(|view| view.key.document_id).collect();
+        let (tenant, name) = (&collection.tenant_id, &collection.name);
+        let ids = self.documents.of_collection(tenant, name, saga.cursor, self.policy.page).await?;
         let mut visits = Vec::with_capacity(ids.len());
         for some in ids.chunks(CONCURRENCY) {
             let mut visiting = Vec::with_capacity(some.len());
@@ -151,7 +151,7 @@ impl AdvanceReembeddings {
         }
         let done = visits.iter().take_while(|visit| matches!(visit, Visit::Done)).count();
         let sent_again = visits.iter().any(|visit| matches!(visit, Visit::SentAgain));
-        if done == ids.len() && next.is_none() {
+        if done == ids.len() && ids.len() < self.policy.page {
             self.end_step(collection, step).await?;
             return Ok(true);
         }
@@ -166,18 +166,6 @@ impl AdvanceReembeddings {
             self.reembeddings.collections.replace(changed).await?;
         }
         Ok(done == ids.len())
-    }
-
-    async fn page(&self, collection: &Collection, saga: &Reembedding) -> Result<Page, PortError> {
-        let query = ListQuery {
-            tenant_id: collection.tenant_id.clone(),
-            collection: Some(collection.name.clone()),
-            status: None,
-            label: None,
-            after: saga.cursor,
-            limit: self.policy.page,
-        };
-        self.views.list(&query).await
     }
 
     async fn visit(

@@ -26,7 +26,7 @@ pub struct SpaceModel {
 pub enum ReembeddingStepName {
     /// One job per batch of every document is sent.
     Build,
-    /// Waits until whoever began before the saga has ended, and lists show all that was uploaded before it.
+    /// Waits until whoever began before the saga has ended, and the index of documents shows all that was uploaded before it.
     SettleWriters,
     /// Every document's new space is compared with its old one; what is missing is sent again.
     Verify,

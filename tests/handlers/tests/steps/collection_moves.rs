@@ -112,6 +112,26 @@ async fn a_document_that_is_half_done_when_a_step_begins_is_whole_in_the_end() {
     }
 }
 
+/// The lists never hear of it, as when the projector's messages lie as dead letters.
+#[tokio::test]
+async fn a_document_that_is_in_no_list_moves_with_the_others() {
+    let world = World::new().await;
+    let key = world.upload(&prose("ferry", 9)).await;
+    while world.document(&key).await.status != Status::Ready {
+        world.relay().await;
+        world.drop_messages(QueueName::Projector).await;
+        world.deliver(QueueName::Ingest, 1).await;
+        world.deliver(QueueName::Embed, 1).await;
+    }
+    world.relay().await;
+    world.drop_messages(QueueName::Projector).await;
+    assert_eq!(world.behind.views.get(&key).await.unwrap(), None);
+    world.start_moving().await;
+    assert_eq!(world.moved().await.status(), ReembeddingStatus::Completed);
+    world.assert_seen_whole(&key, "ferry").await;
+    assert_only_in(&world, &key, 1).await;
+}
+
 #[tokio::test]
 async fn what_is_replaced_during_a_step_is_whole_in_the_end() {
     for step in STEPS {

@@ -4,9 +4,7 @@
 use std::sync::Arc;
 
 use millrace_domain::{Collection, CollectionName, DocumentKey, Generation, IndexSpace, TenantId};
-use millrace_ports::{
-    CollectionStore, IndexUsage, PortError, ReadModel, SearchFilter, SearchIndex, SearchQuery,
-};
+use millrace_ports::{CollectionStore, IndexUsage, PortError, SearchFilter, SearchIndex, SearchQuery};
 
 use super::QuickEmbedder;
 use crate::contents::COMMON_WORD;
@@ -20,7 +18,6 @@ const CANDIDATES_MAX: usize = 10_000;
 pub(crate) struct Onlooker {
     pub(crate) index: Arc<dyn SearchIndex>,
     pub(crate) collections: Arc<dyn CollectionStore>,
-    pub(crate) views: Arc<dyn ReadModel>,
     pub(crate) witness: Arc<Witness>,
 }
 
@@ -76,16 +73,5 @@ impl Onlooker {
             Err(error) => self.witness.accuse("G5", "a space has vectors of its model", error.to_string()),
         }
         Ok(())
-    }
-
-    /// Which documents no list shows yet.
-    pub(crate) async fn unlisted(&self, keys: Vec<DocumentKey>) -> Result<Vec<DocumentKey>, PortError> {
-        let mut unlisted = Vec::new();
-        for key in keys {
-            if self.views.get(&key).await?.is_none() {
-                unlisted.push(key);
-            }
-        }
-        Ok(unlisted)
     }
 }

@@ -35,9 +35,7 @@ impl CollectionStore for SeenCollections {
         let (tenant, name) = (changed.tenant_id.clone(), changed.name.clone());
         let before = self.inner.get(&tenant, &name).await?;
         let stored = self.inner.replace(changed).await?;
-        let visited = self.onlooker.witness.moved(before.as_ref(), &stored);
-        let unlisted = self.onlooker.unlisted(visited).await?;
-        self.onlooker.witness.pass_by(&unlisted);
+        self.onlooker.witness.moved(before.as_ref(), &stored);
         self.onlooker.look(&tenant, &name).await?;
         Ok(stored)
     }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use millrace_domain::{DocumentHead, DocumentKey, EventEnvelope, Timestamp, Version};
+use millrace_domain::{
+    CollectionName, DocumentHead, DocumentId, DocumentKey, EventEnvelope, TenantId, Timestamp, Version,
+};
 use millrace_ports::{Append, BlobPrefix, BlobStore, BlobUsage, EventStore, History, PortError};
 
 use super::Onlooker;
@@ -65,5 +67,15 @@ impl EventStore for SeenEventStore {
         limit: usize,
     ) -> Result<Vec<(DocumentKey, DocumentHead)>, PortError> {
         self.inner.unsettled(before, limit).await
+    }
+
+    async fn documents_of(
+        &self,
+        tenant: &TenantId,
+        collection: &CollectionName,
+        after: Option<DocumentId>,
+        limit: usize,
+    ) -> Result<Vec<DocumentId>, PortError> {
+        self.inner.documents_of(tenant, collection, after, limit).await
     }
 }

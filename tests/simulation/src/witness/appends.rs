@@ -29,7 +29,7 @@ impl Witness {
             memory.completed(claim, "with an append");
         }
         for envelope in &append.events {
-            memory.chain(key, envelope, self.scheduler.now());
+            memory.chain(key, envelope);
         }
         let Some(story) = memory.stories.get(key) else { return };
         let document = story.document.clone();
@@ -67,7 +67,7 @@ impl Witness {
 
 impl Memory {
     /// Folds an event into its document's story, which it must continue.
-    fn chain(&mut self, key: &DocumentKey, envelope: &EventEnvelope, now: i64) {
+    fn chain(&mut self, key: &DocumentKey, envelope: &EventEnvelope) {
         let fresh = self.event_ids.insert(envelope.id);
         self.hold("G3", "event ids are unique", fresh, || format!("{:?}", envelope.id));
         let known = self.stories.get(key).map_or(0, |story| story.history.len() as u64);
@@ -83,7 +83,7 @@ impl Memory {
         for violation in check_document(&document) {
             self.accuse("G3", violation.rule, format!("{} {}", violation.id, key.document_id));
         }
-        let story = self.stories.entry(key.clone()).or_insert_with(|| Story::new(document.clone(), now));
+        let story = self.stories.entry(key.clone()).or_insert_with(|| Story::new(document.clone()));
         story.document = document;
         story.history.push(envelope.clone());
     }
@@ -97,10 +97,9 @@ impl Memory {
         let Some(published) = document.published else { return };
         let Some(chunks) = story.chunks_of(published.generation).map(u64::from) else { return };
         let line = || format!("{} of {chunks} chunks: {:?}", key.document_id, stock.published);
-        let passed_by = story.is_passed_by(published.generation);
-        let words = passed_by || stock.published.chunks == chunks;
+        let words = stock.published.chunks == chunks;
         self.hold("G5", "what is published has its words", words, line);
-        let vectors = passed_by || !published.vectors || stock.published.vectors == chunks;
+        let vectors = !published.vectors || stock.published.vectors == chunks;
         self.hold("G5", "what is published by meaning has its vectors", vectors, line);
     }
 

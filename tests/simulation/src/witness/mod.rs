@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use millrace_domain::{CollectionName, DocumentKey, EventId, TenantId};
+use millrace_domain::{DocumentKey, EventId, TenantId};
 use millrace_ports::{Claim, StepKey};
 use uuid::Uuid;
 
@@ -54,8 +54,6 @@ struct Memory {
     wishes: BTreeSet<(DocumentKey, Wish)>,
     /// What was answered under each idempotency key.
     keys: BTreeMap<(TenantId, String), answers::FirstAnswer>,
-    /// Since when workers write to other spaces of a collection than before: since its move began, switched or was given up.
-    written_elsewhere_from: BTreeMap<(TenantId, CollectionName), i64>,
     violations: Vec<Violation>,
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use millrace_domain::{Collection, DocumentKey, ReembeddingStatus, ReembeddingStepName, Timestamp};
+use millrace_domain::{Collection, ReembeddingStatus, Timestamp};
 use millrace_ports::Candidate;
 
 use super::{Memory, Witness};
@@ -14,18 +14,16 @@ use crate::ports::QuickEmbedder;
 const ROUNDING: f32 = 0.03;
 
 impl Witness {
-    /// A collection's record was replaced. Gives the documents that the saga is about to go through and would miss if no list
-    /// shows them: those that were there before the change from which on workers write elsewhere by themselves.
-    pub(crate) fn moved(&self, before: Option<&Collection>, after: &Collection) -> Vec<DocumentKey> {
+    /// A collection's record was replaced.
+    pub(crate) fn moved(&self, before: Option<&Collection>, after: &Collection) {
         let step =
             |collection: &Collection| collection.reembedding.as_ref().and_then(|saga| saga.step_name());
         let (was, is) = (before.and_then(step), step(after));
         self.scheduler.note(|| format!("  @ {} {} {was:?} to {is:?}", after.tenant_id, after.name));
         if was == is {
-            return Vec::new();
+            return;
         }
-        let (now, mut memory) = (self.scheduler.now(), self.lock());
-        let slot = (after.tenant_id.clone(), after.name.clone());
+        let mut memory = self.lock();
         let ended = after.last_reembedding.as_ref().filter(|_| is.is_none());
         let as_it_ended = ended.is_none_or(|saga| match saga.status() {
             ReembeddingStatus::Completed => after.current() == saga.to,
@@ -33,34 +31,6 @@ impl Witness {
             ReembeddingStatus::Running | ReembeddingStatus::Compensating => false,
         });
         memory.hold("G5", "a move ends at one of its two models", as_it_ended, || format!("{after:?}"));
-        use ReembeddingStepName::{Build, DropNew, DropOld, SettleReaders, SettleStopped, Verify};
-        match is {
-            Some(Build | SettleReaders | SettleStopped) => {
-                memory.written_elsewhere_from.insert(slot, now);
-                Vec::new()
-            }
-            Some(Verify | DropOld | DropNew) => {
-                let from = memory.written_elsewhere_from.get(&slot).copied().unwrap_or(now);
-                let older = memory.stories.iter().filter(|(key, story)| {
-                    let document = &story.document;
-                    key.tenant_id == slot.0 && document.collection == slot.1 && story.begun_at <= from
-                });
-                older.map(|(key, _)| key.clone()).collect()
-            }
-            _ => Vec::new(),
-        }
-    }
-
-    /// The saga goes by lists, and no list shows these yet. That it then misses them is known: its settling time is there to
-    /// make it rare.
-    pub(crate) fn pass_by(&self, unlisted: &[DocumentKey]) {
-        let mut memory = self.lock();
-        for key in unlisted {
-            self.scheduler.note(|| format!("  @ {} is in no list", key.document_id));
-            if let Some(story) = memory.stories.get_mut(key) {
-                story.passed_by = Some(story.document.generation);
-            }
-        }
     }
 
     /// What a search in the current space finds, with a vector of the current model.
@@ -109,7 +79,7 @@ impl Memory {
             let document = &story.document;
             let mine = key.tenant_id == collection.tenant_id && document.collection == collection.name;
             let Some(published) = document.published.filter(|published| published.vectors) else { continue };
-            if !mine || story.is_passed_by(published.generation) {
+            if !mine {
                 continue;
             }
             let mut chunks = found.remove(&(key.document_id, published.generation)).unwrap_or_default();

@@ -77,10 +77,7 @@ impl Witness {
             format!("{} {hits:?}, shown {shown:?}", key.document_id)
         };
         let Some(first) = found.first() else {
-            let could_be_absent = !story.existed(from)
-                || shown.iter().any(|shown| {
-                    shown.published.is_none_or(|published| story.is_passed_by(published.generation))
-                });
+            let could_be_absent = !story.existed(from) || shown.iter().any(|shown| shown.published.is_none());
             return memory.hold("G5", "what is published is found", could_be_absent, line);
         };
         let generation = first.generation;
@@ -94,12 +91,7 @@ impl Witness {
         let mut chunks: Vec<u32> = found.iter().map(|hit| hit.chunk).collect();
         chunks.sort_unstable();
         let whole = story.chunks_of(generation).map(|chunks| (0..chunks).collect::<Vec<_>>());
-        memory.hold(
-            "G5",
-            "a document is found whole",
-            story.is_passed_by(generation) || Some(chunks) == whole,
-            line,
-        );
+        memory.hold("G5", "a document is found whole", Some(chunks) == whole, line);
         let content = story.content_of(generation).and_then(|hash| self.contents.find(&hash));
         let own = |hit: &&SeenHit| {
             content.as_ref().is_some_and(|content| content.text.get(hit.start..hit.end) == Some(&*hit.text))

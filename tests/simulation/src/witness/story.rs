@@ -41,10 +41,6 @@ pub(crate) struct Story {
     pub(crate) tombstone: Option<Tombstone>,
     /// Whether a worker failed that had no message any more to come back for: what it left is not found again.
     pub(crate) littered: bool,
-    /// When it was first seen.
-    pub(crate) begun_at: i64,
-    /// Its generation when a move of its collection went through the documents and no list showed this one.
-    pub(crate) passed_by: Option<Generation>,
     /// Sequence of the last event that was handed to the bus, whatever became of it, and of the last one that arrived in
     /// line: with all before it.
     pub(crate) handed_over: u64,
@@ -52,23 +48,16 @@ pub(crate) struct Story {
 }
 
 impl Story {
-    pub(crate) fn new(document: Document, begun_at: i64) -> Self {
+    pub(crate) fn new(document: Document) -> Self {
         Self {
             document,
             history: Vec::new(),
             shown: Vec::new(),
             tombstone: None,
             littered: false,
-            begun_at,
-            passed_by: None,
             handed_over: 0,
             in_line: 0,
         }
-    }
-
-    /// Whether a move of its collection passed a generation by. It may lie in the wrong space, in part or as a whole.
-    pub(crate) fn is_passed_by(&self, generation: Generation) -> bool {
-        self.passed_by >= Some(generation)
     }
 
     /// Something was written or removed beside the deletion.
