@@ -22,9 +22,11 @@ use crate::publications::Publications;
 const UNSETTLED_MAX: usize = 10_000;
 /// Most documents that one call of `documents_of` gives, whatever its limit says.
 const DOCUMENTS_OF_MAX: usize = 10_000;
-/// The condition on the state is that of the index `heads_by_collection`, word by word, or the index is not used.
-const SELECT_DOCUMENTS_OF: &str = "SELECT document FROM heads WHERE tenant = ?1 AND collection = ?2 AND document < ?3 \
-     AND status NOT IN ('deleting', 'deleted') ORDER BY document DESC LIMIT ?4";
+/// The condition on the state is that of the index, word by word, or SQLite refuses. Left to itself it goes through all
+/// documents of the tenant.
+const SELECT_DOCUMENTS_OF: &str = "SELECT document FROM heads INDEXED BY heads_by_collection \
+     WHERE tenant = ?1 AND collection = ?2 AND document < ?3 AND status NOT IN ('deleting', 'deleted') \
+     ORDER BY document DESC LIMIT ?4";
 /// Most events that one call of `read` gives, whatever its limit says.
 const READ_EVENTS_MAX: usize = 10_000;
 
