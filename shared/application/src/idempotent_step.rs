@@ -46,6 +46,7 @@ pub struct IdempotentStep {
     key: StepKey,
     fingerprint: String,
     memo: String,
+    remember_ms: Option<u64>,
     receive_count: u32,
     redriven: bool,
 }
@@ -54,7 +55,8 @@ impl IdempotentStep {
     /// A step by its key. Requests for the same effect must make the same key, so it is made of what they are about (an
     /// order's id, an event's id), never of the delivery (a message id, the time).
     pub fn new(key: StepKey) -> Self {
-        Self { key, fingerprint: String::new(), memo: String::new(), receive_count: 1, redriven: false }
+        let (fingerprint, memo) = (String::new(), String::new());
+        Self { key, fingerprint, memo, remember_ms: None, receive_count: 1, redriven: false }
     }
 
     /// With a digest of what is asked for: the same key with another digest is somebody's mistake, and refused.
@@ -68,6 +70,14 @@ impl IdempotentStep {
     #[must_use]
     pub fn with_memo(self, memo: impl Into<String>) -> Self {
         Self { memo: memo.into(), ..self }
+    }
+
+    /// Remembered for so long after its completion, or after its last attempt, in milliseconds, instead of for the policy's
+    /// time. For work that is to be done again when somebody finds its effect gone: longer than the longest wait between two
+    /// attempts (750 s), or they are never spent.
+    #[must_use]
+    pub fn remembered_ms(self, remember_ms: u64) -> Self {
+        Self { remember_ms: Some(remember_ms), ..self }
     }
 
     /// As asked for by a message. One that comes back from the dead letters has another attempt, whatever was spent before;
@@ -119,7 +129,7 @@ pub enum StepRun {
         error: PortError,
         /// Which attempt it was, from 1.
         attempt: u32,
-        /// Whether it was the last one permitted.
+        /// Whether it spent the last one permitted; what is nobody's fault spends none.
         is_last: bool,
     },
     /// All attempts were spent before this one, by workers that died before they could say why. The work was not run,
@@ -190,8 +200,9 @@ impl Idempotency {
                 StepRun::ClaimLost
             }
             Err(error) => {
-                self.release(&claim, spends_attempt(error.kind)).await;
-                StepRun::Failed { error, attempt: claim.attempt, is_last: self.is_last(&claim) }
+                let spends = spends_attempt(error.kind);
+                self.release(&claim, spends).await;
+                StepRun::Failed { error, attempt: claim.attempt, is_last: spends && self.is_last(&claim) }
             }
         })
     }
@@ -238,7 +249,7 @@ impl Idempotency {
             lease_ms: self.policy.lease_ms,
             fingerprint: step.fingerprint.clone(),
             memo: step.memo.clone(),
-            remember_ms: self.policy.remember_ms,
+            remember_ms: step.remember_ms.unwrap_or(self.policy.remember_ms),
         };
         self.ledger.claim(request).await
     }
@@ -268,6 +279,11 @@ impl Idempotency {
     /// Whether a failure at this attempt is the last.
     pub(crate) fn is_last(&self, claim: &Claim) -> bool {
         claim.attempt >= self.policy.attempts_max
+    }
+
+    /// Whether something that was asked for so often is not to be tried again.
+    pub(crate) fn is_spent(&self, attempts: u32) -> bool {
+        attempts >= self.policy.attempts_max
     }
 
     /// Whether all attempts were spent before this one: by workers that died before they could say so.

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use millrace_domain::{Collection, CollectionName, ErrorCode, IndexSpace, ReembeddingFailure, TenantId};
+use millrace_domain::{
+    Collection, CollectionName, ErrorCode, IndexSpace, ReembeddingFailure, ReembeddingStatus, TenantId,
+};
 use millrace_ports::{Clock, CollectionStore, ErrorKind, PortError};
 
 /// How often a change is decided anew because somebody else changed the record first.
@@ -46,26 +48,32 @@ impl Reembeddings {
         Err(conflict.expect("the loop ended on a conflict").into())
     }
 
-    /// Gives up the saga that builds a space, if it may still be given up. Of another saga, or after the switch, nothing
-    /// changes.
+    /// Gives up the saga that builds a space, if it may still be given up. After the switch it notes what holds the saga up: then
+    /// its status is still `Running`. Of another saga nothing changes. Gives the status afterwards, of a saga under way.
     pub(crate) async fn fail(
         &self,
         tenant: &TenantId,
         name: &CollectionName,
         space: IndexSpace,
         failure: ReembeddingFailure,
-    ) -> Result<(), PortError> {
+    ) -> Result<Option<ReembeddingStatus>, PortError> {
         let at = self.clock.now();
-        let failed = self.change(tenant, name, |collection| {
+        let stored = self.change(tenant, name, |collection| {
+            let is_of_space = collection.reembedding.as_ref().is_some_and(|saga| saga.to.space == space);
             let builds = collection.building().is_some_and(|building| building.space == space);
-            Ok::<_, PortError>(builds.then(|| collection.fail_reembedding(failure.clone(), at)).flatten())
+            let changed = match (is_of_space, builds) {
+                (_, true) => collection.fail_reembedding(failure.clone(), at),
+                (true, false) => collection.hold_up_reembedding(failure.clone()),
+                (false, false) => None,
+            };
+            Ok::<_, PortError>(changed)
         });
-        failed.await?;
+        let status = stored.await?.and_then(|stored| stored.reembedding).map(|saga| saga.status());
         tracing::warn!(
-            collection = %name, document.id = ?failure.document_id, error_code = %failure.error_code,
-            reason = failure.reason, "re-embedding given up"
+            collection = %name, status = status.map(ReembeddingStatus::as_str), document.id = ?failure.document_id,
+            error_code = %failure.error_code, reason = failure.reason, "a document cannot be re-embedded"
         );
-        Ok(())
+        Ok(status)
     }
 }
 

@@ -96,7 +96,11 @@ impl Steps {
 
     /// Claims a step, with a note that the first claimant leaves to its successors.
     pub(crate) async fn begin_noting(&self, step: StepKey, memo: String) -> Result<Begun, PortError> {
-        let step = IdempotentStep::new(step).with_memo(memo);
+        self.begin_as(IdempotentStep::new(step).with_memo(memo)).await
+    }
+
+    /// Claims a step.
+    pub(crate) async fn begin_as(&self, step: IdempotentStep) -> Result<Begun, PortError> {
         Ok(match self.claims.claim(&step).await? {
             ClaimOutcome::Claimed(claim) => Begun::Claimed(claim),
             ClaimOutcome::Completed { .. } => Begun::Done,
@@ -157,15 +161,39 @@ impl Steps {
         self.claims.is_last(claim)
     }
 
+    /// Whether its message was delivered as often as a step has attempts.
+    pub(crate) fn is_last_delivery(&self, delivery: &Delivery) -> bool {
+        self.claims.is_spent(delivery.receive_count)
+    }
+
     /// Whether all attempts were spent before this one: by workers that died before they could say so.
     pub(crate) fn is_exhausted(&self, claim: &Claim) -> bool {
         self.claims.is_exhausted(claim)
     }
 
-    /// The outcome of a failure before any claim was made. The waits grow with the deliveries, or an outage of a minute
+    /// The outcome of a failure after the step's effect, or its failure, was recorded or should have been: the job comes again to
+    /// do what is left. That says nothing about the step, so it spends no attempt.
+    pub(crate) async fn cut_off(&self, delivery: &Delivery, claim: &Claim, error: &PortError) -> JobOutcome {
+        self.release(claim, false).await;
+        self.unclaimed(delivery, error)
+    }
+
+    /// What is remembered of a step that was completed.
+    pub(crate) async fn result_of(&self, step: StepKey) -> Result<Option<String>, PortError> {
+        Ok(match self.claims.claim(&IdempotentStep::new(step)).await? {
+            ClaimOutcome::Completed { result } => Some(result),
+            ClaimOutcome::Claimed(claim) => {
+                self.release(&claim, false).await;
+                None
+            }
+            ClaimOutcome::InProgress { .. } | ClaimOutcome::FingerprintDiffers => None,
+        })
+    }
+
+    /// The outcome of a failure outside any claim was made. The waits grow with the deliveries, or an outage of a minute
     /// would use up all that the queue permits.
     pub(crate) fn unclaimed(&self, delivery: &Delivery, error: &PortError) -> JobOutcome {
-        tracing::warn!(%error, "job failed before its claim");
+        tracing::warn!(%error, "job comes again");
         match JobOutcome::from_port_error(error, delivery.receive_count, self.claims.random()) {
             JobOutcome::Postpone { delay_ms } if delivery.redriven => {
                 JobOutcome::PostponeRedriven { delay_ms }

@@ -127,6 +127,23 @@ fn after_the_switch_nothing_gives_it_up() {
 }
 
 #[test]
+fn what_holds_it_up_is_told_after_the_switch_only_and_until_it_is_past() {
+    for steps in 0..3 {
+        assert_eq!(after(steps).hold_up_reembedding(failure()), None, "it can be given up");
+    }
+    let compensating = started().fail_reembedding(failure(), at(50)).unwrap();
+    assert_eq!(compensating.hold_up_reembedding(failure()), None);
+    assert_eq!(after(5).hold_up_reembedding(failure()), None, "it has ended");
+    let held_up = after(4).hold_up_reembedding(failure()).unwrap();
+    let saga = held_up.reembedding.clone().unwrap();
+    assert_eq!((saga.status(), saga.held_up_by), (ReembeddingStatus::Running, Some(failure())));
+    let document: DocumentId = "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap();
+    let past = held_up.clone().visit_documents(document, 1);
+    assert_eq!(past.reembedding.unwrap().held_up_by, None);
+    assert_eq!(held_up.end_step(3, at(60)).last_reembedding.unwrap().held_up_by, None);
+}
+
+#[test]
 fn an_abort_compensates_and_asking_again_changes_nothing() {
     let aborted = after(1).abort_reembedding(at(50)).unwrap();
     assert_eq!(aborted.clone().abort_reembedding(at(51)).unwrap(), aborted);

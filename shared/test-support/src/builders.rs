@@ -4,7 +4,7 @@
 
 use millrace_domain::{
     BatchIndex, ByteSize, CollectionName, Command, Content, ContentHash, Document, DocumentKey, ErrorCode,
-    EventEnvelope, Generation, ModelId, Stage, TenantId, Timestamp, Trace, Version, decide, evolve,
+    EventEnvelope, Generation, ModelId, TenantId, Timestamp, Trace, Version, decide, evolve,
 };
 use millrace_ports::{Append, Claim, DocumentView, IdGenerator, SNAPSHOT_EVERY};
 
@@ -173,7 +173,8 @@ impl Story {
         let command = Command::FailIngestion {
             generation: self.generation(),
             retry: self.retries(),
-            stage: Stage::Extract,
+            stage: self.state().stage,
+            batch: None,
             error_code: ErrorCode::Corrupt,
             reason: "cross-reference table is missing".into(),
             attempts: 1,

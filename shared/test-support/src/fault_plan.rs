@@ -101,7 +101,12 @@ impl FaultPlan {
 
     /// Starts counting anew, with a fault at the next call of this name, for example `event_store.append`.
     pub fn arm_next(&self, name: &'static str, fault: Fault) {
-        self.start(vec![(Trigger::Name(name), fault)]);
+        self.arm_next_of(&[(name, fault)]);
+    }
+
+    /// The same with several names, each at its own next call.
+    pub fn arm_next_of(&self, faults: &[(&'static str, Fault)]) {
+        self.start(faults.iter().map(|(name, fault)| (Trigger::Name(name), *fault)).collect());
     }
 
     /// Calls that halt go on halting.

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use millrace_application::ReembedRequest;
 use millrace_domain::{
-    Collection, CollectionName, DocumentKey, IndexSpace, QueueName, Reembedding, ReembeddingStepName,
+    Collection, CollectionName, DocumentKey, IndexSpace, QueueName, Reembedding, ReembeddingFailure,
+    ReembeddingStepName,
 };
 use millrace_function_runtime::to_sqs_event;
 use millrace_ports::{Embedder, EmbeddingPurpose, IndexUsage, SearchFilter, SearchQuery};
@@ -79,6 +80,19 @@ impl World {
             self.clock.advance_ms(PAUSE_MS);
         }
         panic!("the saga did not come to an end: {:?}", self.collection().await.reembedding);
+    }
+
+    /// Drives the saga until something holds it up.
+    pub async fn held_up(&self) -> ReembeddingFailure {
+        for _ in 0..ROUNDS_MAX {
+            self.move_on().await;
+            let saga = self.collection().await.reembedding.expect("the saga has not ended");
+            if let Some(held_up_by) = saga.held_up_by {
+                return held_up_by;
+            }
+            self.clock.advance_ms(PAUSE_MS);
+        }
+        panic!("nothing holds the saga up");
     }
 
     /// Drives the saga alone, in one task: a call that halts holds everything up.

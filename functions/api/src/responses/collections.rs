@@ -63,9 +63,10 @@ pub(crate) struct ReembeddingResponse {
     documents_done: u64,
     /// Documents that there were when the current step began.
     documents_total: u64,
-    /// Why it was given up.
+    /// Why it was given up. While it is `running`: what holds it up after the switch, when it can no longer be given up; it goes
+    /// on by itself once that is mended, or the document deleted.
     error_code: Option<ErrorCode>,
-    /// Why it was given up, for a person.
+    /// The same for a person.
     reason: Option<String>,
     /// The document at which that was noticed.
     document_id: Option<DocumentId>,
@@ -123,7 +124,7 @@ impl From<CollectionState> for CollectionResponse {
 
 impl From<Reembedding> for ReembeddingResponse {
     fn from(saga: Reembedding) -> Self {
-        let (error_code, reason, document_id) = match &saga.failure {
+        let (error_code, reason, document_id) = match saga.failure.as_ref().or(saga.held_up_by.as_ref()) {
             Some(failure) => (Some(failure.error_code), Some(failure.reason.clone()), failure.document_id),
             None => (None, None, None),
         };

@@ -243,6 +243,7 @@ impl Server {
             generation,
             retry,
             stage: Stage::Extract,
+            batch: None,
             error_code,
             reason,
             attempts: 2,
@@ -325,7 +326,7 @@ impl Server {
     }
 }
 
-fn bounds() -> ApiSettings {
+pub(crate) fn bounds() -> ApiSettings {
     ApiSettings {
         content_bytes_max: ByteSize::new(CONTENT_BYTES_MAX),
         upload_bytes_max: ByteSize::new(UPLOAD_BYTES_MAX),

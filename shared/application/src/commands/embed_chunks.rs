@@ -116,17 +116,25 @@ impl EmbedChunks {
         let document = match admit(&self.documents, &self.steps, &*self.ids, delivery, generation).await? {
             Admission::End(outcome) => return Ok(outcome),
             Admission::Settled(document) => {
-                let outcome = self.repeat_purges(delivery, &document).await?;
+                self.send_owed(delivery, None, &document).await?;
+                let step = StepKey::embed(&key, generation, document.retries, batch);
+                if let Some(letter) = self.fail.lost_letter(&self.steps, delivery, step, &document).await? {
+                    return Ok(letter);
+                }
                 self.leftovers.remove_settled(&key, &document).await?;
-                return Ok(outcome);
+                return Ok(JobOutcome::Acknowledge);
             }
             Admission::Gone(document) => {
                 self.leftovers.remove_gone(&key, &document, generation).await?;
                 return Ok(JobOutcome::Acknowledge);
             }
             Admission::Work(document) if document.stage < Stage::Embed => {
-                // A retry starts from the chunks: this batch will be sent again by the step before it.
-                return self.repeat_purges(delivery, &document).await;
+                // A retry starts before the chunks: this batch will be sent again by the step before it. That one is sent by
+                // whoever retries, which is this very job if it was redriven.
+                if delivery.redriven {
+                    self.send_owed(delivery, None, &document).await?;
+                }
+                return Ok(JobOutcome::Acknowledge);
             }
             Admission::Work(document) if document.embedded_batches.contains(batch) => {
                 return Ok(JobOutcome::Acknowledge);
@@ -139,7 +147,7 @@ impl EmbedChunks {
             Begun::NotNow(outcome) => return Ok(outcome),
         };
         tracing::Span::current().record("attempt", claim.attempt);
-        let place = Place::at(&document, Stage::Embed);
+        let place = Place::at_batch(&document, batch);
         if self.steps.is_exhausted(&claim) {
             return Ok(self.fail.exhaust(&self.steps, delivery, &claim, place).await);
         }
@@ -150,25 +158,26 @@ impl EmbedChunks {
             Err(stop) => Err(stop),
         };
         Ok(match worked {
-            Ok(()) => JobOutcome::Acknowledge,
+            Ok(outcome) => outcome,
             Err(Stop::Building(space, reason)) => {
                 self.settle_building(delivery, &claim, &document, space, reason).await
             }
             Err(Stop::Error(error)) => self.fail.settle(&self.steps, delivery, &claim, error, place).await,
             Err(Stop::Fault(error_code, reason)) => {
                 let fault = Fault { place, error_code, reason };
-                match self.fail.run(delivery, &claim, fault).await {
-                    Ok(()) => JobOutcome::Acknowledge,
-                    Err(error) => self.steps.give_up(&claim, error).await,
-                }
+                self.fail.settle_fault(&self.steps, delivery, &claim, fault).await
             }
         })
     }
 
-    /// What a settled document still owes is purges; its batches it owes no more.
-    async fn repeat_purges(&self, delivery: &Delivery, document: &Document) -> Result<JobOutcome, PortError> {
-        self.jobs.send_owed(&delivery.key(), None, document, &delivery.job.trace).await?;
-        Ok(JobOutcome::Acknowledge)
+    /// Sends what the document is owed and was not before. A settled one is owed purges; its batches no more.
+    async fn send_owed(
+        &self,
+        delivery: &Delivery,
+        before: Option<&Document>,
+        document: &Document,
+    ) -> Result<(), PortError> {
+        self.jobs.send_owed(&delivery.key(), before, document, &delivery.job.trace).await.map(drop)
     }
 
     async fn publish(
@@ -178,7 +187,7 @@ impl EmbedChunks {
         before: &Document,
         batch: BatchIndex,
         embedded: &Embedded,
-    ) -> Result<(), StepError> {
+    ) -> Result<JobOutcome, StepError> {
         let key = delivery.key();
         let now = self.index.confirm(&embedded.writing).await?;
         let command = Command::RecordEmbeddedBatch {
@@ -203,9 +212,6 @@ impl EmbedChunks {
                 return Err(error);
             }
         };
-        if executed.appended.is_empty() {
-            self.steps.complete(claim).await?;
-        }
         if executed.document.status == Status::Ready {
             tracing::info!(
                 chunks = executed.document.embedded_chunks,
@@ -213,9 +219,17 @@ impl EmbedChunks {
                 "document ready"
             );
         }
-        // Other batches were sent by the step before; what is new can only be a purge of what this one replaced.
-        self.jobs.send_owed(&key, Some(before), &executed.document, &delivery.job.trace).await?;
-        Ok(())
+        let followed = async {
+            if executed.appended.is_empty() {
+                self.steps.complete(claim).await?;
+            }
+            // Other batches were sent by the step before; what is new can only be a purge of what this one replaced.
+            self.send_owed(delivery, Some(before), &executed.document).await
+        };
+        Ok(match followed.await {
+            Ok(()) => JobOutcome::Acknowledge,
+            Err(error) => self.steps.cut_off(delivery, claim, &error).await,
+        })
     }
 
     /// Removes what was written too late. The cached vectors of a deleted document go too; those of one that was merely
@@ -291,7 +305,8 @@ impl EmbedChunks {
     }
 
     /// What went wrong with the space that is being built is the saga's matter: at the last attempt it is given up, and the
-    /// document goes on without it.
+    /// document goes on without it. So it spends no attempt of the document's step; what is counted is how often the message
+    /// was delivered.
     async fn settle_building(
         &self,
         delivery: &Delivery,
@@ -303,18 +318,18 @@ impl EmbedChunks {
         let (error_code, reason) = match reason {
             NoVectors::Refused(reason) => (ErrorCode::EmbedderRefused, reason),
             NoVectors::Port(error) => {
-                let error = StepError::Port(error);
-                let spent = match self.steps.outcome_of(claim, &error) {
-                    JobOutcome::Retry { .. } => self.steps.is_last(claim),
+                let outcome = self.steps.cut_off(delivery, claim, &error).await;
+                let spent = match outcome {
+                    JobOutcome::Retry { .. } => self.steps.is_last_delivery(delivery),
                     JobOutcome::DeadLetter { .. } => true,
                     JobOutcome::Acknowledge
                     | JobOutcome::Postpone { .. }
                     | JobOutcome::PostponeRedriven { .. } => false,
                 };
                 if !spent {
-                    return self.steps.give_up(claim, error).await;
+                    return outcome;
                 }
-                (ErrorCode::DeadLettered, describe(&error))
+                (ErrorCode::DeadLettered, describe(&StepError::Port(error)))
             }
         };
         let key = delivery.key();

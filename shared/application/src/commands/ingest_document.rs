@@ -19,6 +19,7 @@ use crate::job_outcome::JobOutcome;
 use crate::jobs::Jobs;
 use crate::leftovers::Leftovers;
 use crate::step::{Begun, Delivery, StepError, Steps};
+use crate::text_file::text_file;
 
 /// Chunks that are stored and indexed at a time; bounds memory, whatever the document's size.
 const CHUNKS_PER_SLICE: usize = 512;
@@ -91,6 +92,10 @@ impl IngestDocument {
             Admission::End(outcome) => return Ok(outcome),
             Admission::Settled(document) => {
                 let outcome = self.repeat_follow_on(delivery, &document).await?;
+                let step = StepKey::ingest(&key, generation, document.retries);
+                if let Some(letter) = self.fail.lost_letter(&self.steps, delivery, step, &document).await? {
+                    return Ok(letter);
+                }
                 self.leftovers.remove_settled(&key, &document).await?;
                 return Ok(outcome);
             }
@@ -123,10 +128,7 @@ impl IngestDocument {
             }
             Err(Stop::Fault(stage, error_code, reason)) => {
                 let fault = Fault { place: Place::at(&document, stage), error_code, reason };
-                match self.fail.run(delivery, &claim, fault).await {
-                    Ok(()) => JobOutcome::Acknowledge,
-                    Err(error) => self.steps.give_up(&claim, error).await,
-                }
+                self.fail.settle_fault(&self.steps, delivery, &claim, fault).await
             }
         })
     }
@@ -160,31 +162,37 @@ impl IngestDocument {
         };
         let commands = chunked.extraction.clone().into_iter().chain([record]).collect();
         let context = Context::of(&delivery.job.trace).completing(claim, "chunked");
-        let end = async {
+        let recorded = async {
             self.index.confirm(&chunked.writing).await?;
-            let executed = self.documents.execute_all(&key, &context, commands).await?;
-            if executed.appended.is_empty() {
-                self.steps.complete(claim).await?;
-            }
-            self.jobs.send_owed(&key, None, &executed.document, &delivery.job.trace).await?;
-            Ok::<_, StepError>(())
+            Ok::<_, StepError>(self.documents.execute_all(&key, &context, commands).await?)
         };
-        match end.await {
-            Ok(()) => JobOutcome::Acknowledge,
+        let executed = match recorded.await {
+            Ok(executed) => executed,
             Err(mut error) => {
                 if matches!(error, StepError::Refused(_))
                     && let Err(failed) = self.leftovers.withdraw(&key, generation).await
                 {
                     error = failed.into();
                 }
-                self.fail.settle(&self.steps, delivery, claim, error, Place::at(before, Stage::Chunk)).await
+                let place = Place::at(before, Stage::Chunk);
+                return self.fail.settle(&self.steps, delivery, claim, error, place).await;
             }
+        };
+        let followed = async {
+            if executed.appended.is_empty() {
+                self.steps.complete(claim).await?;
+            }
+            self.repeat_follow_on(delivery, &executed.document).await
+        };
+        match followed.await {
+            Ok(outcome) => outcome,
+            Err(error) => self.steps.cut_off(delivery, claim, &error).await,
         }
     }
 
     async fn work(&self, key: &DocumentKey, claim: &Claim, document: &Document) -> Result<Chunked, Stop> {
         let (text, extraction) = match self.stored_text(key, document).await? {
-            Some(text) => (text, None),
+            Some(text) => (Arc::new(text), None),
             None => {
                 let text = self.extract(key, document).await?;
                 let command = record_extraction(document.generation, &text, claim.attempt);
@@ -229,7 +237,7 @@ impl IngestDocument {
         Ok(serde_json::from_slice(&bytes).ok())
     }
 
-    async fn extract(&self, key: &DocumentKey, document: &Document) -> Result<ExtractedText, Stop> {
+    async fn extract(&self, key: &DocumentKey, document: &Document) -> Result<Arc<ExtractedText>, Stop> {
         let started = self.documents.now();
         let source = self.blobs.open(&BlobKey::source(key, document.upload_id), None).await;
         let (_, content) = source.map_err(|error| match error.kind {
@@ -245,10 +253,10 @@ impl IngestDocument {
             declared_media_type: document.declared_media_type.clone(),
         };
         let text = self.extractor.extract(content, &hints).await.map_err(stop_of_extraction)?;
-        let stored = serde_json::to_vec(&text).expect("a text has string keys and no fallible serializer");
+        let text = Arc::new(text);
         let key = BlobKey::text(key, document.generation);
         self.blobs
-            .put(&key, stored.into())
+            .put_stream(&key, text_file(Arc::clone(&text)), ByteSize::new(u64::MAX))
             .await
             .map_err(|error| Stop::Error(Stage::Extract, error.into()))?;
         let duration_ms = self.documents.now().millis_since(started);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use millrace_domain::{
     BatchIndex, Collection, Document, DocumentEvent, DocumentKey, ErrorCode, Generation, IndexSpace, Job,
-    SpaceModel, Status,
+    ReembeddingStatus, SpaceModel, Status,
 };
 use millrace_ports::{
     BlobStore, Claim, DeadLetterCode, EmbeddingCache, ErrorKind, EventStore, IndexTarget, IndexedDocument,
@@ -17,6 +17,7 @@ use crate::batch_vectors::{BatchVectors, NoVectors, read_chunks};
 use crate::chunk_file::StoredChunk;
 use crate::documents::Documents;
 use crate::embedders::Embedders;
+use crate::idempotent_step::IdempotentStep;
 use crate::index_spaces::IndexSpaces;
 use crate::job_outcome::JobOutcome;
 use crate::leftovers::Leftovers;
@@ -26,6 +27,9 @@ use crate::step::{Begun, Delivery, StepError, Steps};
 
 /// How long a job waits while its document is being purged.
 const PURGE_WAIT_MS: u64 = 30_000;
+/// How long a batch counts as done, in milliseconds: the saga asks for it again, after pauses that double, only if the space
+/// lacks something.
+const REMEMBER_MS: u64 = 1_200_000;
 /// Events read at a time.
 const PAGE: usize = 500;
 
@@ -111,7 +115,9 @@ impl ReembedBatch {
             return Ok(JobOutcome::Acknowledge);
         }
         let retry = if document.generation == generation { document.retries } else { 0 };
-        let claim = match self.steps.begin(StepKey::reembed(&key, (generation, retry), batch, space)).await? {
+        let step = StepKey::reembed(&key, (generation, retry), batch, space);
+        let step = IdempotentStep::new(step).remembered_ms(REMEMBER_MS);
+        let claim = match self.steps.begin_as(step).await? {
             Begun::Claimed(claim) => claim,
             Begun::Done => return Ok(JobOutcome::Acknowledge),
             Begun::NotNow(outcome) => return Ok(outcome),
@@ -246,7 +252,7 @@ impl ReembedBatch {
                 let fault = failure(error_code, &reason, key);
                 let failed = self.reembeddings.fail(&key.tenant_id, &document.collection, space, fault).await;
                 return match failed {
-                    Ok(()) => {
+                    Ok(_) => {
                         self.steps.release(claim, false).await;
                         JobOutcome::Acknowledge
                     }
@@ -268,7 +274,7 @@ impl ReembedBatch {
     }
 
     /// All attempts are spent: so is the saga. The message goes where given up messages lie; put back to work it finds no
-    /// saga and does nothing.
+    /// saga and does nothing. A saga that cannot be given up any more sends the job again by itself, for one attempt each time.
     async fn give_up(
         &self,
         claim: &Claim,
@@ -278,7 +284,11 @@ impl ReembedBatch {
     ) -> JobOutcome {
         let fault = failure(error_code, &reason, key);
         match self.reembeddings.fail(&key.tenant_id, &document.collection, space, fault).await {
-            Ok(()) => {
+            Ok(Some(ReembeddingStatus::Running)) => {
+                self.steps.release(claim, false).await;
+                JobOutcome::Acknowledge
+            }
+            Ok(_) => {
                 self.steps.release(claim, true).await;
                 JobOutcome::DeadLetter { code, reason }
             }

@@ -187,6 +187,10 @@ pub struct Reembedding {
     /// Why it was given up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<ReembeddingFailure>,
+    /// What keeps it from going on after the switch, when it can no longer be given up: the old space stays until this is
+    /// mended. Gone once it got past that document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_up_by: Option<ReembeddingFailure>,
     /// When the operator asked to stop it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aborted_at: Option<Timestamp>,

@@ -60,6 +60,7 @@ impl Collection {
             documents_done: 0,
             documents_total,
             failure: None,
+            held_up_by: None,
             aborted_at: None,
         });
         Ok(self)
@@ -71,6 +72,7 @@ impl Collection {
         if let Some(saga) = &mut self.reembedding {
             saga.cursor = Some(cursor);
             saga.documents_done += documents;
+            saga.held_up_by = None;
         }
         self
     }
@@ -106,6 +108,7 @@ impl Collection {
             }
             None => {
                 saga.cursor = None;
+                saga.held_up_by = None;
                 saga.ended_at = Some(at);
                 self.last_reembedding = Some(saga);
             }
@@ -118,6 +121,16 @@ impl Collection {
         let saga = self.reembedding.as_mut().filter(|saga| saga.is_building())?;
         saga.failure = Some(failure);
         saga.compensate(ReembeddingStepOutcome::Failed, at);
+        Some(self)
+    }
+
+    /// Notes what keeps the saga from going on, if it can no longer be given up: `None` if it still can be, is being taken back
+    /// or has ended.
+    pub fn hold_up_reembedding(mut self, cause: ReembeddingFailure) -> Option<Self> {
+        let past_the_switch =
+            |saga: &&mut Reembedding| !saga.is_building() && saga.status() == ReembeddingStatus::Running;
+        let saga = self.reembedding.as_mut().filter(past_the_switch)?;
+        saga.held_up_by = Some(cause);
         Some(self)
     }
 

@@ -59,7 +59,8 @@ pub enum Command {
         /// Now.
         at: Timestamp,
     },
-    /// Give the generation up.
+    /// Give the generation up, because of a step that was not recorded: one that was cannot fail any more, whatever its worker
+    /// was told.
     FailIngestion {
         /// Which content.
         generation: Generation,
@@ -67,6 +68,8 @@ pub enum Command {
         retry: u32,
         /// Where.
         stage: Stage,
+        /// Whose step failed, if it was a batch's.
+        batch: Option<BatchIndex>,
         /// Why, as a code.
         error_code: ErrorCode,
         /// Why, for a person.

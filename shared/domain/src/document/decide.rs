@@ -2,7 +2,7 @@
 //! A command that already took effect causes none; that is what makes every step repeatable.
 
 use super::*;
-use crate::{Generation, Stage, Timestamp};
+use crate::{BatchIndex, Generation, Stage, Timestamp};
 
 /// Why a command is refused. Each is an answer that a caller can act on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -73,9 +73,13 @@ fn decide_existing(document: &Document, command: Command) -> Decision {
             let embedded = ChunksEmbedded { generation, batch, chunks: 0, cached, model, attempts };
             decide_batch(document, embedded, at)
         }
-        Command::FailIngestion { generation, retry, stage, error_code, reason, attempts } => {
+        Command::FailIngestion { generation, retry, stage, batch, error_code, reason, attempts } => {
             require_retry(document, generation, retry)?;
-            decide_failure(document, IngestionFailed { generation, stage, error_code, reason, attempts })
+            decide_failure(
+                document,
+                batch,
+                IngestionFailed { generation, stage, error_code, reason, attempts },
+            )
         }
         Command::RetryIngestion { job_id } => decide_retry(document, job_id),
         Command::CancelIngestion => decide_cancel(document),
@@ -190,10 +194,14 @@ fn decide_batch(document: &Document, embedded: ChunksEmbedded, at: Timestamp) ->
     Ok(events)
 }
 
-fn decide_failure(document: &Document, failed: IngestionFailed) -> Decision {
+fn decide_failure(document: &Document, batch: Option<BatchIndex>, failed: IngestionFailed) -> Decision {
     let settled =
         document.generation == failed.generation && matches!(document.status, Status::Failed | Status::Ready);
-    if settled {
+    let recorded = match batch {
+        Some(batch) => document.is_processing(failed.generation) && document.embedded_batches.contains(batch),
+        None => failed.stage < Stage::Embed && document.is_past(failed.generation, Stage::Chunk),
+    };
+    if settled || recorded {
         return Ok(vec![]);
     }
     require_processing(document, failed.generation)?;

@@ -81,6 +81,7 @@ pub(crate) fn fail(number: u32) -> Command {
         generation: generation(number),
         retry: 0,
         stage: Stage::Embed,
+        batch: None,
         error_code: ErrorCode::DeadLettered,
         reason: "embedder unavailable".into(),
         attempts: 5,

@@ -85,6 +85,29 @@ fn a_failure_withdraws_what_was_half_published_and_owes_its_purge() {
     assert_eq!(document.owed_jobs(), [Job::PurgeGeneration { generation: generation(1) }]);
 }
 
+/// Its worker may have been told otherwise: the reply was lost.
+#[test]
+fn a_step_that_is_in_the_history_cannot_fail_any_more() {
+    let failed = |stage, batch: Option<u32>| Command::FailIngestion {
+        generation: generation(1),
+        retry: 0,
+        stage,
+        batch: batch.map(BatchIndex::new),
+        error_code: ErrorCode::DeadLettered,
+        reason: "storage unavailable".into(),
+        attempts: 6,
+    };
+    let extracted = [upload(), extract(1)];
+    given(extracted.clone()).when(failed(Stage::Extract, None)).then(&["ingestion_failed"]);
+    let chunked = after(extracted.to_vec(), [chunk(1, 3), embed(1, 0)]);
+    for stage in [Stage::Extract, Stage::Chunk] {
+        given(chunked.clone()).when(failed(stage, None)).then(&[]);
+    }
+    given(chunked.clone()).when(failed(Stage::Embed, Some(0))).then(&[]);
+    given(chunked).when(failed(Stage::Embed, Some(1))).then(&["ingestion_failed"]);
+    given(ready()).when(failed(Stage::Embed, Some(0))).then(&[]);
+}
+
 #[test]
 fn a_failed_new_generation_leaves_the_old_one_published() {
     let commands = after(ready(), [replace(2), extract(2), chunk(2, 1)]);

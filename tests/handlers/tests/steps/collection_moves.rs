@@ -287,6 +287,31 @@ async fn a_model_out_of_reach_ends_the_move_after_the_last_attempt_and_no_docume
     }
 }
 
+/// There is no way back after the switch: what is missing then is sent again until it is there, and the record says why not yet.
+#[tokio::test]
+async fn what_is_missing_after_the_switch_holds_the_move_up_until_it_is_there() {
+    let world = World::new().await;
+    let key = world.ready(&prose("ferry", 1)).await;
+    world.start_moving().await;
+    world.move_to(Step::DropOld).await;
+    let space = CollectionName::default().in_space(IndexSpace::new(1));
+    world.behind.index.purge(&key, &space, None, None).await.unwrap();
+    world.further.fail(Trouble::Unavailable, 8);
+    world
+        .behind
+        .cache
+        .remove(&key.tenant_id, &world.chunk_hashes(&key, Generation::FIRST).await)
+        .await
+        .unwrap();
+    let held_up = world.held_up().await;
+    assert_eq!((held_up.error_code, held_up.document_id), (ErrorCode::DeadLettered, Some(key.document_id)));
+    assert_eq!(world.dead_letters(QueueName::Embed).await, []);
+    let ended = world.moved().await;
+    assert_eq!((ended.status(), ended.held_up_by), (ReembeddingStatus::Completed, None));
+    world.assert_seen_whole(&key, "ferry").await;
+    assert_only_in(&world, &key, 1).await;
+}
+
 #[tokio::test]
 async fn a_model_that_throttles_delays_the_move_and_spends_no_attempt() {
     let world = World::new().await;
