@@ -97,7 +97,12 @@ fn tags<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<Vec<Tag<
             };
         }
     }
-    Ok((!tags.is_empty()).then_some(tags))
+    // A list of nothing is no list: were it taken for no condition, a client that lost its tag would overwrite blindly.
+    match (tags.is_empty(), headers.contains_key(name)) {
+        (true, true) => Err(malformed()),
+        (true, false) => Ok(None),
+        (false, _) => Ok(Some(tags)),
+    }
 }
 
 #[cfg(test)]
@@ -119,9 +124,10 @@ mod tests {
         assert_eq!(if_match("\"v7\"").unwrap(), versions(&[7]));
         assert_eq!(if_match("\"v7\" , W/\"v8\",\"x\", \"v9\"").unwrap(), versions(&[7, 9]));
         assert_eq!(if_match("\"a,b\"").unwrap(), versions(&[]));
-        for bad in ["v7", "\"v7", "\"v7\" \"v8\""] {
+        for bad in ["", " ", "v7", "\"v7", "\"v7\" \"v8\""] {
             assert_eq!(if_match(bad).unwrap_err().code(), ProblemCode::InvalidHeader, "{bad}");
         }
+        assert_eq!(IfMatch::of(&HeaderMap::new()).unwrap(), IfMatch::Anything);
     }
 
     #[test]

@@ -33,6 +33,7 @@ fn serve_one() -> io::Result<()> {
     let mut results = BufWriter::new(take_standard_output()?);
     let mut input = BufReader::with_capacity(READ_BUFFER_BYTES, io::stdin());
     let request = read_request(&mut input)?;
+    offer_to_be_killed();
     limit_this_process(&request)?;
     let parser =
         std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || parse(&mut input, &request));
@@ -62,6 +63,12 @@ fn take_standard_output() -> io::Result<File> {
     let results = rustix::io::dup(io::stdout())?;
     rustix::stdio::dup2_stdout(io::stderr())?;
     Ok(File::from(results))
+}
+
+/// When the whole machine runs out of memory, this process is the one to go, before the server that started it and its
+/// other documents. A system without such a choice, or that forbids it, kills as it likes.
+fn offer_to_be_killed() {
+    let _refused = std::fs::write("/proc/self/oom_score_adj", "1000");
 }
 
 fn limit_this_process(request: &Request) -> io::Result<()> {

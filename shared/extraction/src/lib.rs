@@ -20,6 +20,7 @@ mod open_document;
 mod pdf;
 mod pdf_headings;
 mod pdf_outline;
+mod pdf_page_tree;
 mod plain_text;
 mod pptx;
 mod process_extractor;

@@ -12,6 +12,7 @@ use pdf_oxide::converters::ConversionOptions;
 
 use crate::media_type::Format;
 use crate::pdf_headings::{LargeLines, mark_headings};
+use crate::pdf_page_tree::refuse_endless_tree;
 use crate::text_builder::{TextBuilder, too_many_pages};
 
 /// Deeply nested page content is read recursively.
@@ -42,13 +43,17 @@ pub(crate) fn extract(bytes: Vec<u8>, limits: &ExtractionLimits) -> Result<Extra
     if !complete {
         return Err(ExtractionError::Corrupt("the PDF is cut short: its end is missing".to_owned()));
     }
+    refuse_endless_tree(&document, (limits.pages_max as usize).saturating_mul(2))?;
     let page_count = document.page_count().map_err(|error| from_pdf_error(&error))?;
     if page_count as u64 > u64::from(limits.pages_max) {
         return Err(too_many_pages(limits.pages_max));
     }
     let pages = read_pages(&document, page_count, limits)?;
     let failed = pages.iter().filter(|page| page.failed).count();
-    if failed * 2 > page_count || page_count == 0 {
+    if page_count == 0 {
+        return Err(ExtractionError::Corrupt("the PDF has no pages".to_owned()));
+    }
+    if failed * 2 > page_count {
         return Err(ExtractionError::Corrupt(format!("{failed} of {page_count} pages cannot be read")));
     }
     let mut out = TextBuilder::new(limits);
@@ -127,6 +132,10 @@ fn read_page(document: &PdfDocument, index: usize) -> PageText {
         let spans = document.extract_spans(index)?;
         let large_lines = LargeLines::of(&spans);
         let text = document.extract_text_with_options(index, &options)?;
+        if text.trim().is_empty() {
+            // The library takes a content that does not unpack, a bomb above all, for a blank page.
+            document.get_page_content_data(index)?;
+        }
         Ok::<_, pdf_oxide::error::Error>(PageText { text, large_lines, failed: false })
     }));
     match read {

@@ -144,6 +144,9 @@ fn is_date_format(code: &str) -> bool {
     false
 }
 
+/// A longer number is written with an exponent.
+const PLAIN_NUMBER_BYTES_MAX: usize = 32;
+
 /// A stored number as text: dates in ISO 8601, other numbers without binary noise in the last digits.
 pub(crate) fn number_text(stored: &str, kind: NumberKind) -> String {
     let Ok(number) = stored.parse::<f64>() else { return stored.to_owned() };
@@ -156,7 +159,10 @@ pub(crate) fn number_text(stored: &str, kind: NumberKind) -> String {
         return stored.to_owned();
     }
     // The program shows at most 15 significant digits.
-    format!("{number:.14e}").parse::<f64>().map_or_else(|_| stored.to_owned(), |rounded| rounded.to_string())
+    let Ok(rounded) = format!("{number:.14e}").parse::<f64>() else { return stored.to_owned() };
+    let plain = rounded.to_string();
+    // Written out, the largest and smallest numbers are hundreds of zeros.
+    if plain.len() > PLAIN_NUMBER_BYTES_MAX { format!("{rounded:e}") } else { plain }
 }
 
 fn date_text(serial: f64, from_1904: bool) -> Option<String> {
@@ -210,6 +216,9 @@ mod tests {
         assert_eq!(number_text("43830", NumberKind::Date { from_1904: true }), "2024-01-01");
         assert_eq!(number_text("0.30000000000000004", NumberKind::Plain), "0.3");
         assert_eq!(number_text("12.50", NumberKind::Plain), "12.50");
+        assert_eq!(number_text("1.2345678901234567e300", NumberKind::Plain), "1.23456789012346e300");
+        assert_eq!(number_text("-1.2345678901234567E-300", NumberKind::Plain), "-1.23456789012346e-300");
+        assert_eq!(number_text("1.2345678901234567e20", NumberKind::Plain), "123456789012346000000");
     }
 
     #[test]

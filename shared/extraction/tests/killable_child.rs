@@ -76,6 +76,9 @@ const TESTS: &[Test] = &[
     ("input over the limit is too large", || Box::pin(input_over_the_limit_is_too_large())),
     ("trouble on our side is unavailable", || Box::pin(trouble_on_our_side_is_unavailable())),
     ("dropping the call kills the child", || Box::pin(dropping_the_call_kills_the_child())),
+    ("the system kills the child before anybody else", || {
+        Box::pin(the_system_kills_the_child_before_anybody_else())
+    }),
 ];
 
 #[expect(clippy::print_stdout, reason = "this program is its own test harness")]
@@ -231,9 +234,30 @@ async fn dropping_the_call_kills_the_child() {
     panic!("the child outlived the call");
 }
 
+async fn the_system_kills_the_child_before_anybody_else() {
+    let never_complete = futures::stream::pending().boxed();
+    let extractor = ProcessTextExtractor::new(limits());
+    let hints = named("a.txt");
+    let call = extractor.extract(never_complete, &hints);
+    let offered = async {
+        let preference = |child: &String| std::fs::read_to_string(format!("/proc/{child}/oom_score_adj"));
+        while !child_ids().iter().any(|child| preference(child).is_ok_and(|score| score.trim() == "1000")) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::select! {
+        result = call => panic!("ended without its document: {result:?}"),
+        offered = tokio::time::timeout(Duration::from_secs(20), offered) => offered.unwrap(),
+    }
+}
+
 /// How many child processes this one has, by the system's own count.
 fn children() -> usize {
+    child_ids().len()
+}
+
+fn child_ids() -> Vec<String> {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
     let lists = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("children")).ok());
-    lists.map(|list| list.split_whitespace().count()).sum()
+    lists.flat_map(|list| list.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect()
 }

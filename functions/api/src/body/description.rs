@@ -84,8 +84,12 @@ fn well_formed(text: &str) -> Option<String> {
     (text.len() <= MEDIA_TYPE_BYTES_MAX && is_well_formed(text)).then(|| text.to_owned())
 }
 
-/// The `Idempotency-Key` among these headers.
+/// The `Idempotency-Key` among these headers. Two of them are refused: whichever was taken, a repetition under the other
+/// would take effect once more.
 pub(crate) fn idempotency_key_of(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
+    if headers.get_all(IDEMPOTENCY_KEY).iter().nth(1).is_some() {
+        return Err(invalid("Idempotency-Key is given more than once"));
+    }
     headers.get(IDEMPOTENCY_KEY).map(idempotency_key).transpose()
 }
 
@@ -128,6 +132,9 @@ mod tests {
         for bad in [("x-filename", "%ff"), ("idempotency-key", "two words"), ("idempotency-key", "")] {
             assert_eq!(Headers::of(&headers(&[bad])).unwrap_err().code(), ProblemCode::InvalidHeader);
         }
+        let mut twice = headers(&[("idempotency-key", "k-1")]);
+        twice.append(IDEMPOTENCY_KEY, HeaderValue::from_static("k-2"));
+        assert_eq!(Headers::of(&twice).unwrap_err().code(), ProblemCode::InvalidHeader);
     }
 
     #[test]

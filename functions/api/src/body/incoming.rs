@@ -10,6 +10,7 @@ use axum::body::{Body, BodyDataStream};
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 use millrace_ports::ByteStream;
+use tokio::time::Instant;
 
 use crate::problem::{Problem, ProblemCode};
 
@@ -18,6 +19,11 @@ use crate::problem::{Problem, ProblemCode};
 const LINGER_BYTES_MAX: usize = 32 << 20;
 /// How long that may take.
 const LINGER_TIME_MAX: Duration = Duration::from_secs(1);
+/// What a body must bring for each second that it keeps us waiting, beyond the silences it may begin with. A byte now and
+/// then would otherwise hold a connection for as long as the client likes.
+const BYTES_PER_SECOND_MIN: u64 = 1024;
+/// So many silences of full length a body may begin with.
+const SILENCES_AT_FIRST: u32 = 2;
 
 /// What became of a body; shared between the stream and whoever answers.
 #[derive(Clone, Default)]
@@ -81,6 +87,17 @@ impl BodyOutcome {
 struct Source {
     body: Option<BodyDataStream>,
     outcome: BodyOutcome,
+    received_bytes: u64,
+    /// Time spent waiting for the client; what storing took is not its fault.
+    waited: Duration,
+}
+
+impl Source {
+    /// How long the next block is waited for.
+    fn patience(&self, silence_max: Duration) -> Duration {
+        let earned = Duration::from_secs(self.received_bytes / BYTES_PER_SECOND_MIN);
+        (silence_max * SILENCES_AT_FIRST + earned).saturating_sub(self.waited).min(silence_max)
+    }
 }
 
 impl Drop for Source {
@@ -91,7 +108,8 @@ impl Drop for Source {
 
 /// The body's blocks as they arrive.
 pub(crate) fn stream_of(body: Body, outcome: &BodyOutcome, silence_max: Duration) -> ByteStream {
-    let source = Source { body: Some(body.into_data_stream()), outcome: outcome.clone() };
+    let body = Some(body.into_data_stream());
+    let source = Source { body, outcome: outcome.clone(), received_bytes: 0, waited: Duration::ZERO };
     stream::try_unfold(source, move |mut source| async move {
         let block = next_block(&mut source, silence_max).await?;
         Ok(block.map(|block| (block, source)))
@@ -101,9 +119,16 @@ pub(crate) fn stream_of(body: Body, outcome: &BodyOutcome, silence_max: Duration
 
 async fn next_block(source: &mut Source, silence_max: Duration) -> io::Result<Option<Bytes>> {
     source.outcome.lock().was_read = true;
+    let patience = source.patience(silence_max);
     let Some(body) = source.body.as_mut() else { return Ok(None) };
-    match tokio::time::timeout(silence_max, body.next()).await {
-        Ok(Some(Ok(block))) => Ok(Some(block)),
+    let began = Instant::now();
+    let next = tokio::time::timeout(patience, body.next()).await;
+    source.waited += began.elapsed();
+    match next {
+        Ok(Some(Ok(block))) => {
+            source.received_bytes += block.len() as u64;
+            Ok(Some(block))
+        }
         Ok(None) => {
             source.body = None;
             Ok(None)
@@ -116,8 +141,11 @@ async fn next_block(source: &mut Source, silence_max: Duration) -> io::Result<Op
         }
         Err(_) => {
             source.body = None;
-            let seconds = silence_max.as_secs();
-            let detail = format!("no more of the body came for {seconds} seconds: send it again");
+            let detail = if patience < silence_max {
+                format!("the body came more slowly than {BYTES_PER_SECOND_MIN} bytes a second: send it again")
+            } else {
+                format!("no more of the body came for {} seconds: send it again", silence_max.as_secs())
+            };
             Err(source.outcome.refuse(Problem::new(ProblemCode::BodyTimedOut, detail)))
         }
     }
@@ -148,6 +176,34 @@ mod tests {
         let mut stream = stream_of(silent, &outcome, SILENCE_MAX);
         assert!(stream.next().await.unwrap().is_err());
         assert_eq!(outcome.problem().unwrap().code(), ProblemCode::BodyTimedOut);
+    }
+
+    /// Blocks of so many bytes, each after so much time.
+    fn trickle(bytes: usize, every: Duration, blocks: usize) -> Body {
+        Body::from_stream(stream::iter(0..blocks).then(move |_| async move {
+            tokio::time::sleep(every).await;
+            Ok::<_, io::Error>(Bytes::from(vec![b'x'; bytes]))
+        }))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sender_that_only_trickles_is_given_up() {
+        let began = Instant::now();
+        let outcome = BodyOutcome::default();
+        let trickling = trickle(1, Duration::from_secs(29), 1_000);
+        let read: Vec<_> = stream_of(trickling, &outcome, SILENCE_MAX).collect().await;
+        assert!(read.last().unwrap().is_err());
+        assert_eq!(outcome.problem().unwrap().code(), ProblemCode::BodyTimedOut);
+        assert!(began.elapsed() <= SILENCE_MAX * SILENCES_AT_FIRST, "{:?}", began.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_sender_that_goes_on_is_heard_to_the_end() {
+        let outcome = BodyOutcome::default();
+        let slow = trickle(20 * 1024, Duration::from_secs(15), 100);
+        let read: Vec<_> = stream_of(slow, &outcome, SILENCE_MAX).collect().await;
+        assert_eq!(read.len(), 100);
+        assert!(read.iter().all(Result::is_ok));
     }
 
     #[tokio::test]

@@ -19,6 +19,8 @@ use crate::responses::TimelineResponse;
 const LIMIT_DEFAULT: usize = 100;
 /// What the use case cuts a limit to.
 const LIMIT_MAX: usize = 500;
+/// No history comes this far, and stores count in signed numbers.
+const SEQUENCE_MAX: Version = Version::new(i64::MAX as u64);
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -57,7 +59,7 @@ async fn handle(
     DocumentPath(document_id): DocumentPath,
     QueryOf(parameters): QueryOf<TimelineParameters>,
 ) -> Result<Json<TimelineResponse>, Problem> {
-    let after = parameters.after.unwrap_or(Version::NONE);
+    let after = parameters.after.unwrap_or(Version::NONE).min(SEQUENCE_MAX);
     let limit = parameters.limit.unwrap_or(LIMIT_DEFAULT);
     let page = api.read_timeline.run(&caller.key(document_id), after, limit).await?;
     Ok(Json(page.ok_or(DocumentError::NotFound)?.into()))

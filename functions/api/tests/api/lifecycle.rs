@@ -114,4 +114,9 @@ async fn a_timeline_tells_steps_attempts_durations_and_compensations() {
     assert_eq!(steps[3]["details"]["batches_done"], 2);
     let purge = told(7, ["saga", "cause", "generation", "ended_at"]);
     assert_eq!(json!(purge), json!(["compensation", "cancellation", 2, null]));
+    for beyond in ["8", "9223372036854775807", "9223372036854775808", "18446744073709551615"] {
+        let page = server.get(&format!("{path}?after={beyond}")).await;
+        assert_eq!(page.status, 200, "after {beyond}");
+        assert!(page.json()["events"].as_array().unwrap().is_empty(), "after {beyond}");
+    }
 }

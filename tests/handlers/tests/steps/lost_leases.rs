@@ -44,7 +44,7 @@ async fn takes_over(queue: QueueName, halted: &'static str, fault: Fault) {
 async fn a_worker_that_was_overtaken_changes_nothing() {
     let calls = [
         (QueueName::Ingest, "blob_store.open"),
-        (QueueName::Ingest, "blob_store.put"),
+        (QueueName::Ingest, "blob_store.put_stream"),
         (QueueName::Ingest, "blob_store.put_many"),
         (QueueName::Ingest, "search_index.put_words"),
         (QueueName::Ingest, "event_store.append"),

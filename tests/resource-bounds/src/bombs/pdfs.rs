@@ -17,6 +17,8 @@ pub(super) fn bombs() -> Vec<Bomb> {
         ),
         bomb("a page tree nested deeply", "a.pdf", deep_pages, ANY),
         bomb("a page tree that doubles at each level", "a.pdf", doubling_pages, ANY),
+        bomb("a page tree whose nodes hold each other", "a.pdf", entangled_pages, &["corrupt"]),
+        bomb("one page, two thousand times", "a.pdf", repeated_page, &["corrupt"]),
         bomb("pages beyond the bound", "a.pdf", many_pages, &["too_many_pages"]),
         bomb("a count of pages that is a lie", "a.pdf", lying_count, ANY),
         bomb("a form that draws itself", "a.pdf", recursive_form, ANY),
@@ -151,6 +153,23 @@ fn deep_pages() -> Vec<u8> {
 
 fn doubling_pages() -> Vec<u8> {
     tree(40, "NEXT NEXT")
+}
+
+/// Each way through it is met on its own: two to the fiftieth.
+fn entangled_pages() -> Vec<u8> {
+    pdf(&[
+        text("<< /Type /Catalog /Pages 2 0 R >>"),
+        text("<< /Type /Pages /Kids [3 0 R 3 0 R] /Count 9 >>"),
+        text("<< /Type /Pages /Kids [4 0 R 2 0 R 4 0 R] /Count 9 >>"),
+        text("<< /Type /Pages /Kids [2 0 R 3 0 R 3 0 R] /Count 9 >>"),
+    ])
+}
+
+/// To the library each but the first is missing, and looked for in the whole file.
+fn repeated_page() -> Vec<u8> {
+    let mut objects = one_page_objects("", stream("", SHOWN.as_bytes()), Vec::new());
+    objects[1] = text(format!("<< /Type /Pages /Kids [{}] /Count 2000 >>", "3 0 R ".repeat(2_000)));
+    pdf(&objects)
 }
 
 fn many_pages() -> Vec<u8> {

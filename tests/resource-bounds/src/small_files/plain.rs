@@ -25,6 +25,13 @@ pub(super) fn pdfs() -> Vec<(&'static str, Vec<u8>)> {
         ("lengths-negative.pdf", replaced("/Length ", "/Length -")),
         ("lengths-of-gigabytes.pdf", replaced("/Length ", "/Length 99999")),
         ("filter-of-noise.pdf", replaced("/Length ", "/Filter /FlateDecode /Length ")),
+        // One page of two is readable: enough. None of one is not, and is no blank page either.
+        (
+            "filter-of-noise-on-one-page.pdf",
+            String::from_utf8_lossy(&plain)
+                .replacen("/Length ", "/Filter /FlateDecode /Length ", 1)
+                .into_bytes(),
+        ),
         ("filter-unknown.pdf", replaced("/Length ", "/Filter /NoSuchDecode /Length ")),
         (
             "predictor-at-the-edge.pdf",
