@@ -1,19 +1,22 @@
 //! Which event source feeds which handler, and how many at a time. They run on a runtime of their own, at low priority, so
 //! that a busy pipeline does not keep requests waiting.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use aws_lambda_events::event::dynamodb::Event as StreamEvent;
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
+use futures::FutureExt as _;
 use millrace_adapters_local::JournalStream;
-use millrace_application::{AdvanceReembeddings, PublishEvents, Sweep, SweepPolicy};
+use millrace_application::{AdvanceReembeddings, PublishEvents, Sweep};
 use millrace_domain::QueueName;
 use millrace_function_runtime::to_stream_record;
 use millrace_ports::PortError;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 use tokio_util::sync::CancellationToken;
 
 use super::node::Node;
@@ -139,10 +142,12 @@ fn queue_pollers(node: &Node) -> Vec<QueuePoller> {
 /// The stream: batches of new events, in order, to the relay; on a failure again from the first that failed.
 async fn relay(journal: Arc<JournalStream>, publish: PublishEvents) {
     loop {
-        if let Err(error) = relay_once(&journal, &publish).await {
-            tracing::error!(%error, "stream stands still, trying again");
-            tokio::time::sleep(PAUSE).await;
+        match turn("relay", relay_once(&journal, &publish)).await {
+            Some(Ok(())) => continue,
+            Some(Err(error)) => tracing::error!(%error, "stream stands still, trying again"),
+            None => {}
         }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
@@ -167,27 +172,33 @@ async fn relay_once(journal: &JournalStream, publish: &PublishEvents) -> Result<
     Ok(())
 }
 
-/// The schedule. The first sweep looks at everything: a process that died may have lost an enqueue a moment ago.
+/// The schedule. The first sweep looks at everything, and takes the place of the one that would come at once.
 async fn sweep(sweep: Sweep) {
-    let at_start = Sweep { policy: SweepPolicy { stalled_ms: 0, ..sweep.policy }, ..sweep.clone() };
-    fire(&at_start).await;
-    let mut schedule = tokio::time::interval(SWEEP_EVERY);
+    turn("sweep", fire(&sweep.at_start())).await;
+    let mut schedule = interval_at(Instant::now() + SWEEP_EVERY, SWEEP_EVERY);
+    schedule.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         schedule.tick().await;
-        fire(&sweep).await;
+        turn("sweep", fire(&sweep)).await;
     }
 }
 
 /// The sweep moves re-embeddings on, too, as it does on AWS; but nobody wants to wait a minute between their steps.
 async fn move_collections(reembeddings: AdvanceReembeddings) {
-    let mut schedule = tokio::time::interval(REEMBED_EVERY);
-    schedule.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut schedule = interval(REEMBED_EVERY);
+    schedule.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         schedule.tick().await;
-        if let Err(error) = reembeddings.run().await {
+        if let Some(Err(error)) = turn("re-embedding", reembeddings.run()).await {
             tracing::warn!(%error, "re-embeddings not moved on, the next second goes on");
         }
     }
+}
+
+/// One turn of an event source. A panic ends it and not the source, whose task nobody would start again.
+async fn turn<T>(source: &str, work: impl Future<Output = T>) -> Option<T> {
+    let ended = AssertUnwindSafe(work).catch_unwind().await;
+    ended.inspect_err(|_| tracing::error!(source, "panicked, the next turn goes on")).ok()
 }
 
 async fn fire(sweep: &Sweep) {
@@ -196,5 +207,19 @@ async fn fire(sweep: &Sweep) {
     event.source = "aws.events".into();
     if let Err(error) = millrace_sweeper::handle_schedule(sweep, event).await {
         tracing::warn!(%error, "sweep not finished, the next one goes on");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_ends_a_turn_and_not_its_source() {
+        assert_eq!(
+            turn("test", async { panic!("as a history does that cannot be folded") }).await,
+            None::<()>
+        );
+        assert_eq!(turn("test", async { 1 }).await, Some(1));
     }
 }

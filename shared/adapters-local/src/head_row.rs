@@ -53,12 +53,7 @@ pub(crate) fn replace_head(
 
 /// Reads a row of `HEAD_COLUMNS`.
 pub(crate) fn read_head(row: &Row<'_>) -> Result<(DocumentKey, DocumentHead), PortError> {
-    let tenant: String = row.get(0).map_err(sql_error)?;
-    let document: String = row.get(1).map_err(sql_error)?;
-    let key = DocumentKey {
-        tenant_id: TenantId::new(tenant).map_err(corrupt)?,
-        document_id: document.parse::<DocumentId>().map_err(corrupt)?,
-    };
+    let key = read_key(row)?;
     let collection: String = row.get(3).map_err(sql_error)?;
     let status: String = row.get(4).map_err(sql_error)?;
     let head = DocumentHead {
@@ -69,6 +64,16 @@ pub(crate) fn read_head(row: &Row<'_>) -> Result<(DocumentKey, DocumentHead), Po
         unsettled_since: row.get::<_, Option<i64>>(8).map_err(sql_error)?.map(Timestamp::from_millis),
     };
     Ok((key, head))
+}
+
+/// Reads whose row it is, from its first two columns.
+pub(crate) fn read_key(row: &Row<'_>) -> Result<DocumentKey, PortError> {
+    let tenant: String = row.get(0).map_err(sql_error)?;
+    let document: String = row.get(1).map_err(sql_error)?;
+    Ok(DocumentKey {
+        tenant_id: TenantId::new(tenant).map_err(corrupt)?,
+        document_id: document.parse::<DocumentId>().map_err(corrupt)?,
+    })
 }
 
 fn read_publication(row: &Row<'_>) -> Result<Option<Publication>, PortError> {

@@ -9,17 +9,23 @@ use millrace_domain::{
     CollectionName, Document, DocumentHead, DocumentId, DocumentKey, EventEnvelope, TenantId, Timestamp,
     Version,
 };
-use millrace_ports::{Append, ErrorKind, EventStore, History, PortError};
-use rusqlite::{Connection, OptionalExtension};
+use millrace_ports::{
+    Append, ErrorKind, EventStore, History, PortError, UnsettledDocument, UnsettledPage, UnsettledPlace,
+};
+use rusqlite::{Connection, OptionalExtension, Row};
 use tokio::sync::watch;
 
 use crate::database::{Database, corrupt, read_row, read_rows, sql_error};
-use crate::head_row::{HEAD_COLUMNS, read_head, replace_head};
+use crate::head_row::{HEAD_COLUMNS, read_head, read_key, replace_head};
 use crate::ledger_row::complete_claim;
 use crate::publications::Publications;
 
 /// Most documents that one call of `unsettled` gives, whatever its limit says.
 const UNSETTLED_MAX: usize = 10_000;
+/// The order is that of the index, whose rows end with the table's key.
+const SELECT_UNSETTLED: &str = "SELECT tenant, document, version, unsettled_since FROM heads \
+     WHERE unsettled_since < ?1 AND (unsettled_since, tenant, document) > (?2, ?3, ?4) \
+     ORDER BY unsettled_since, tenant, document LIMIT ?5";
 /// Most documents that one call of `documents_of` gives, whatever its limit says.
 const DOCUMENTS_OF_MAX: usize = 10_000;
 /// The condition on the state is that of the index, word by word, or SQLite refuses. Left to itself it goes through all
@@ -114,16 +120,23 @@ impl EventStore for SqliteEventStore {
     async fn unsettled(
         &self,
         before: Timestamp,
+        after: Option<&UnsettledPlace>,
         limit: usize,
-    ) -> Result<Vec<(DocumentKey, DocumentHead)>, PortError> {
-        let select = format!(
-            "SELECT {HEAD_COLUMNS} FROM heads WHERE unsettled_since < ?1 \
-             ORDER BY unsettled_since, tenant, document LIMIT ?2"
+    ) -> Result<UnsettledPage, PortError> {
+        let limit = limit.clamp(1, UNSETTLED_MAX);
+        let (since, tenant, document) = after.map_or_else(
+            || (i64::MIN, String::new(), String::new()),
+            |UnsettledPlace { since, key }| {
+                (since.as_millis(), key.tenant_id.to_string(), key.document_id.to_string())
+            },
         );
-        let limit = limit.min(UNSETTLED_MAX);
         let read = move |connection: &Connection| {
-            let mut statement = connection.prepare_cached(&select).map_err(sql_error)?;
-            read_rows(&mut statement, (before.as_millis(), limit), read_head)
+            let mut statement = connection.prepare_cached(SELECT_UNSETTLED).map_err(sql_error)?;
+            let bounds = (before.as_millis(), since, tenant, document, limit);
+            let documents = read_rows(&mut statement, bounds, read_unsettled)?;
+            let last = documents.last().filter(|_| documents.len() == limit);
+            let next = last.map(|document| document.place.clone());
+            Ok(UnsettledPage { documents, next })
         };
         self.database.read("list unsettled documents", read).await
     }
@@ -150,6 +163,14 @@ impl EventStore for SqliteEventStore {
         };
         self.database.read(attempted, read).await
     }
+}
+
+/// Reads a row of `SELECT_UNSETTLED`.
+fn read_unsettled(row: &Row<'_>) -> Result<UnsettledDocument, PortError> {
+    let key = read_key(row)?;
+    let since = Timestamp::from_millis(row.get(3).map_err(sql_error)?);
+    let version = Version::new(row.get(2).map_err(sql_error)?);
+    Ok(UnsettledDocument { place: UnsettledPlace { since, key }, version })
 }
 
 /// What an append stores, encoded before the writer thread sees it.

@@ -14,8 +14,8 @@ use millrace_ports::{
 use crate::{
     AcceptContent, AdvanceReembeddings, CachedVectors, CompleteUpload, Documents, EmbedChunks, Embedders,
     EmbeddingModels, FailIngestion, IndexSpaces, IngestDocument, Jobs, Leftovers, PurgeDocument,
-    PurgeGeneration, ReembedBatch, ReembedPolicy, Reembeddings, StepPolicy, Steps, Sweep, SweepPolicy,
-    UploadHistory,
+    PurgeGeneration, ReembedBatch, ReembedPolicy, Reembeddings, StalledDocuments, StepPolicy, Steps, Sweep,
+    SweepPolicy, UploadHistory,
 };
 
 /// The ports beneath all of these use cases.
@@ -211,12 +211,16 @@ impl Workbench {
     pub fn sweep(&self, complete: CompleteUpload, reembeddings: AdvanceReembeddings) -> Sweep {
         Sweep {
             documents: self.documents.clone(),
-            store: self.ports.events.clone(),
-            jobs: self.jobs.clone(),
+            stalled: StalledDocuments::new(
+                self.documents.clone(),
+                self.ports.events.clone(),
+                self.jobs.clone(),
+                self.ports.ledger.clone(),
+                self.ports.ids.clone(),
+            ),
             ledger: self.ports.ledger.clone(),
             blobs: self.ports.blobs.clone(),
             complete,
-            ids: self.ports.ids.clone(),
             reembeddings,
             policy: SweepPolicy::default(),
         }

@@ -72,6 +72,33 @@ pub struct History {
     pub events: Vec<EventEnvelope>,
 }
 
+/// Where a document stands in the list of those that are owed work: by the time of its last event, then by its name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UnsettledPlace {
+    /// Time of the last event.
+    pub since: Timestamp,
+    /// Whose event.
+    pub key: DocumentKey,
+}
+
+/// A document on which work is owed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnsettledDocument {
+    /// Where it is listed.
+    pub place: UnsettledPlace,
+    /// The version of its head.
+    pub version: Version,
+}
+
+/// A part of the list of documents that are owed work.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UnsettledPage {
+    /// The documents, oldest first. There may be none, and more behind.
+    pub documents: Vec<UnsettledDocument>,
+    /// What the next part comes after; absent on the last.
+    pub next: Option<UnsettledPlace>,
+}
+
 /// The append-only history of documents.
 ///
 /// An implementer promises: an append happens whole or not at all, and survives a crash after `Ok`; of two appends on
@@ -98,12 +125,16 @@ pub trait EventStore: Send + Sync + fmt::Debug {
     /// The heads of some documents, in the order asked; `None` for those that do not exist.
     async fn heads(&self, keys: &[DocumentKey]) -> Result<Vec<Option<DocumentHead>>, PortError>;
 
-    /// Documents on which work is owed and whose last event is before `before`, oldest first, at most `limit`.
+    /// Documents on which work is owed and whose last event is before `before`, oldest first, those after a place, at most
+    /// `limit` (1 and more). Page after page goes through all of them, whatever becomes of those listed; one that gets
+    /// another event meanwhile may be missed or come twice. Neither histories nor what else heads say is read, so one that
+    /// this release cannot read is listed like any other.
     async fn unsettled(
         &self,
         before: Timestamp,
+        after: Option<&UnsettledPlace>,
         limit: usize,
-    ) -> Result<Vec<(DocumentKey, DocumentHead)>, PortError>;
+    ) -> Result<UnsettledPage, PortError>;
 
     /// Documents of a collection whose deletion was not requested, by id from the newest: those older than `after`, at most
     /// `limit`. Fewer than `limit` are the last. Unlike a list, this does not wait for a projection: it has every document

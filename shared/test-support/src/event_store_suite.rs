@@ -6,14 +6,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::future::join_all;
-use millrace_domain::{DocumentHead, DocumentKey, EventEnvelope, Version, evolve};
+use millrace_domain::{DocumentKey, EventEnvelope, Timestamp, Version, evolve};
 use millrace_ports::{
     APPEND_EVENTS_MAX, Append, Claim, ClaimOutcome, ClaimRequest, ErrorKind, EventStore, IdGenerator,
-    JobLedger, StepKey,
+    JobLedger, StepKey, UnsettledDocument, UnsettledPlace,
 };
 
 use crate::builders::{collection, completing, tenant};
-use crate::{SeededIds, SimClock, Story};
+use crate::{SIM_START, SeededIds, SimClock, Story};
 
 /// What the suite needs of an implementation: a new, empty store and the ledger that shares its transactions.
 pub struct EventStoreFixture {
@@ -56,6 +56,7 @@ macro_rules! event_store_suite {
                 tenants_with_the_same_document_id_are_apart,
                 an_append_against_the_rules_is_invalid,
                 unsettled_documents_are_listed_oldest_first,
+                unsettled_documents_are_listed_page_by_page,
                 documents_of_a_collection_are_listed_newest_first,
                 heads_are_given_in_the_order_asked,
                 an_acknowledged_append_is_seen_by_the_next_read,
@@ -319,25 +320,84 @@ pub async fn an_append_against_the_rules_is_invalid(fixture: &EventStoreFixture)
     tell(fixture, vec![sound]).await;
 }
 
-/// The sweeper's list: owed work only, not the fresh, oldest first, bounded.
+/// A document that is owed work, as it must be listed.
+fn unsettled(story: &Story) -> UnsettledDocument {
+    let head = story.state().head();
+    let since = head.unsettled_since.unwrap();
+    UnsettledDocument { place: UnsettledPlace { since, key: story.key.clone() }, version: head.version }
+}
+
+/// Everything that is listed after a place, in pages of `limit`.
+async fn list_unsettled(
+    fixture: &EventStoreFixture,
+    before: Timestamp,
+    mut after: Option<UnsettledPlace>,
+    limit: usize,
+) -> Vec<UnsettledDocument> {
+    let mut listed = Vec::new();
+    for _ in 0..1_000 {
+        let page = fixture.store.unsettled(before, after.as_ref(), limit).await.unwrap();
+        assert!(page.documents.len() <= limit);
+        listed.extend(page.documents);
+        after = page.next;
+        if after.is_none() {
+            return listed;
+        }
+    }
+    panic!("the list does not end");
+}
+
+/// The sweeper's list: owed work only, not the fresh, oldest first.
 pub async fn unsettled_documents_are_listed_oldest_first(fixture: &EventStoreFixture) {
     let ids = SeededIds::new(1);
-    let mut expected: Vec<(DocumentKey, DocumentHead)> = Vec::new();
+    let mut expected: Vec<UnsettledDocument> = Vec::new();
     for age in [30, 10, 20] {
         let mut story = Story::of(&ids, "acme");
         story.now = story.now.plus_millis(-age * 1_000);
         tell(fixture, vec![story.upload(&ids)]).await;
-        expected.push((story.key.clone(), story.state().head()));
+        expected.push(unsettled(&story));
     }
     let mut settled = Story::of(&ids, "acme");
     settled.now = settled.now.plus_millis(-100_000);
     tell(fixture, settled.ingest(&ids, 2)).await;
-    expected.sort_by_key(|(_, head)| head.unsettled_since);
-    let oldest_first = |limit| fixture.store.unsettled(crate::SIM_START, limit);
-    assert_eq!(oldest_first(10).await.unwrap(), expected);
-    assert_eq!(oldest_first(2).await.unwrap(), expected[..2]);
-    let before = expected[1].1.unsettled_since.unwrap();
-    assert_eq!(fixture.store.unsettled(before, 10).await.unwrap(), expected[..1]);
+    expected.sort_by_key(|document| document.place.since);
+    assert_eq!(list_unsettled(fixture, SIM_START, None, 10).await, expected);
+    let before = expected[1].place.since;
+    assert_eq!(list_unsettled(fixture, before, None, 10).await, expected[..1]);
+    let oldest = expected[0].place.since;
+    assert_eq!(list_unsettled(fixture, oldest, None, 10).await, []);
+}
+
+/// Pages join without gap or overlap, also between documents of one instant, and whatever becomes of the document at which a
+/// page ended.
+pub async fn unsettled_documents_are_listed_page_by_page(fixture: &EventStoreFixture) {
+    let ids = SeededIds::new(1);
+    let mut stories = Vec::new();
+    for (age, count) in [(30, 40), (20, 1), (10, 7)] {
+        for number in 0..count {
+            let mut story = Story::of(&ids, if number % 2 == 0 { "acme" } else { "umbrella" });
+            story.now = story.now.plus_millis(-age * 1_000);
+            tell(fixture, vec![story.upload(&ids)]).await;
+            stories.push(story);
+        }
+    }
+    stories.sort_by_key(|story| unsettled(story).place);
+    let expected: Vec<UnsettledDocument> = stories.iter().map(unsettled).collect();
+    for limit in [1, 3, 40, 48, 100] {
+        assert_eq!(list_unsettled(fixture, SIM_START, None, limit).await, expected, "pages of {limit}");
+    }
+    for after in [0, 17, 39, 40, 47] {
+        let (place, rest) = (expected[after].place.clone(), &expected[after + 1..]);
+        assert_eq!(list_unsettled(fixture, SIM_START, Some(place), 5).await, rest, "after {after}");
+    }
+    let (last, end) = (expected[47].place.clone(), expected[47].place.since);
+    assert_eq!(list_unsettled(fixture, end, Some(last), 5).await, []);
+    let mut gone = stories.remove(17);
+    let place = unsettled(&gone).place;
+    tell(fixture, vec![gone.fail(&ids)]).await;
+    assert_eq!(list_unsettled(fixture, SIM_START, Some(place), 5).await, expected[18..]);
+    let rest = [&expected[..17], &expected[18..]].concat();
+    assert_eq!(list_unsettled(fixture, SIM_START, None, 5).await, rest);
 }
 
 /// What a re-embedding goes through: each document of the collection once, the deleted left out, page by page.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use millrace_domain::{
     CollectionName, DocumentHead, DocumentId, DocumentKey, EventEnvelope, TenantId, Timestamp, Version,
 };
-use millrace_ports::{Append, EventStore, History, PortError};
+use millrace_ports::{Append, EventStore, History, PortError, UnsettledPage, UnsettledPlace};
 
 use crate::FaultPlan;
 
@@ -50,9 +50,10 @@ impl EventStore for FaultyEventStore {
     async fn unsettled(
         &self,
         before: Timestamp,
+        after: Option<&UnsettledPlace>,
         limit: usize,
-    ) -> Result<Vec<(DocumentKey, DocumentHead)>, PortError> {
-        self.plan.call("event_store.unsettled", self.inner.unsettled(before, limit)).await
+    ) -> Result<UnsettledPage, PortError> {
+        self.plan.call("event_store.unsettled", self.inner.unsettled(before, after, limit)).await
     }
 
     async fn documents_of(

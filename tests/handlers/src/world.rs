@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use millrace_adapters_local::JournalStream;
+use millrace_adapters_local::{Database, JournalStream};
 use millrace_application::{
     AbortReembedding, CancelIngestion, CompleteUpload, DeleteDocument, Documents, Embedders, EmbeddingModels,
     IndexSpaces, IngestDocument, ListDeadLetters, ProjectDocuments, PublishEvents, ReceiveUpload,
@@ -33,6 +33,8 @@ pub struct World {
     pub further: Arc<TinyEmbedder>,
     /// What lies behind the faults.
     pub behind: Parts,
+    /// What lies beneath.
+    pub database: Database,
     /// The queues' consumer, with faults.
     pub consumer: Arc<dyn JobConsumer>,
     /// The journal as a stream.
@@ -112,7 +114,7 @@ fn compose(
     ids: Arc<SeededIds>,
     faults: Arc<FaultPlan>,
     (embedder, further): (Arc<TinyEmbedder>, Arc<TinyEmbedder>),
-    MemoryNode { parts: behind, journal, .. }: MemoryNode,
+    MemoryNode { parts: behind, journal, database, .. }: MemoryNode,
 ) -> World {
     let used = behind.behind_faults(&faults);
     let bench = used.workbench(clock.clone(), ids.clone());
@@ -168,6 +170,7 @@ fn compose(
         publish: PublishEvents::new(used.bus.clone()),
         consumer: used.consumer,
         behind,
+        database,
         clock,
         ids,
         faults,

@@ -29,6 +29,8 @@ pub struct MemoryNode {
     pub journal: JournalStream,
     /// Its API keys.
     pub settings: Arc<SqliteSettings>,
+    /// What lies beneath all of them but the blobs, for tests that break it.
+    pub database: Database,
 }
 
 impl MemoryNode {
@@ -76,9 +78,9 @@ impl MemoryNode {
             receiver: urls,
             cache: Arc::new(SqliteEmbeddingCache::new(database.clone(), CACHED_VECTORS_MAX)),
             index: Arc::new(index),
-            views: Arc::new(SqliteReadModel::new(database)),
+            views: Arc::new(SqliteReadModel::new(database.clone())),
             collections: settings.clone(),
         };
-        Self { parts, journal, settings }
+        Self { parts, journal, settings, database }
     }
 }

@@ -33,8 +33,8 @@ mutations! {
     ];
     "skip the follow-on", "chunk-worker does not send the embed jobs": [
         "shared/application/src/commands/ingest_document.rs":
-            "            self.jobs.send_owed(&key, None, &executed.document, &delivery.job.trace).await?;\n            Ok::<_, StepError>(())"
-            => "            Ok::<_, StepError>(())",
+            "            self.repeat_follow_on(delivery, &executed.document).await\n        };"
+            => "            Ok::<_, PortError>(JobOutcome::Acknowledge)\n        };",
     ];
     "acknowledge before the append", "an append's failure is not looked at": [
         "shared/application/src/documents.rs": "self.store.append(append).await?;" => "let _ = self.store.append(append).await;",
@@ -65,14 +65,13 @@ mutations! {
             => "let removed = self.index.purge(key, &document.collection, None, only_at).await?;",
     ];
     "sweeper that never looks", "stalled documents are not restarted": [
-        "shared/application/src/commands/sweep.rs":
-            "self.store.unsettled(before, self.policy.per_sweep_max).await? {"
-            => "self.store.unsettled(before, self.policy.per_sweep_max).await?.into_iter().take(0) {",
+        "shared/application/src/stalled_documents.rs":
+            "let mut documents = page.documents.into_iter();" => "let mut documents = page.documents[..0].to_vec().into_iter();",
     ];
     "throttling spends attempts", "throttled counts as failed": [
         "shared/application/src/job_outcome.rs":
-            "ErrorKind::Throttled => Self::Postpone { delay_ms: error.retry_after_ms.unwrap_or(THROTTLED_MS) },"
-            => "ErrorKind::Throttled => Self::Retry { delay_ms: error.retry_after_ms.unwrap_or(THROTTLED_MS), reason: String::new() },",
+            "ErrorKind::Throttled => Self::Postpone { delay_ms: throttled_ms(error.retry_after_ms) },"
+            => "ErrorKind::Throttled => Self::Retry { delay_ms: throttled_ms(error.retry_after_ms), reason: String::new() },",
     ];
     "idempotency key without the body", "the fingerprint leaves the content out": [
         "shared/application/src/commands/accept_content.rs": "        stored.sha256.as_str(),\n        &metadata," => "        &metadata,",
@@ -183,8 +182,8 @@ mutations! {
     ];
     "dead letters without a word", "an exhausted job leaves its document processing": [
         "shared/application/src/commands/fail_ingestion.rs":
-            "        match self.run(delivery, claim, fault).await {"
-            => "        if fault.error_code == ErrorCode::DeadLettered {\n            return JobOutcome::Acknowledge;\n        }\n        match self.run(delivery, claim, fault).await {",
+            "        match self.record(delivery, claim, fault, format!(\"{DEAD_LETTERED}{code}\")).await {"
+            => "        if fault.error_code == ErrorCode::DeadLettered {\n            return JobOutcome::Acknowledge;\n        }\n        match self.record(delivery, claim, fault, format!(\"{DEAD_LETTERED}{code}\")).await {",
     ];
     "orphans are kept", "the sweeper takes every upload to be in use": [
         "shared/application/src/commands/sweep.rs": "        if in_use {\n" => "        if in_use || self.policy.orphan_ms > 0 {\n",

@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn the_bound_is_that_of_the_policies() {
         let (steps, sweeps) = (StepPolicy::default(), SweepPolicy::default());
-        assert_eq!(RESTART_PAUSE_MS_MAX, sweeps.stalled_ms << 6);
+        assert_eq!(RESTART_PAUSE_MS_MAX, sweeps.pause_ms << 6);
         assert_eq!(EXHAUSTION_MS, u64::from(steps.attempts_max + 1) * (steps.lease_ms + 60_000));
         assert!((0..1_000).all(|random| backoff_ms(99, random * 997) <= BACKOFF_MS_MAX));
         assert_eq!(VISIBILITY_MS, queue_policy(QueueName::Purge, steps).visibility_timeout_ms);

@@ -18,7 +18,7 @@ use super::item::{Item, check_size};
 use super::query_pages::query_all;
 use super::table_name::TableName;
 
-/// Queries at once when vectors are removed: one for each text.
+/// Queries at once when vectors are counted or removed: one for each text.
 const QUERIES_AT_ONCE: usize = 16;
 /// How long a vector is kept after it was last put, by default.
 const KEEP_MS: u64 = 90 * 24 * 60 * 60 * 1_000;
@@ -82,12 +82,14 @@ impl EmbeddingCache for DynamoDbEmbeddingCache {
         write_items(&self.client, &self.table, writes, &attempted).await
     }
 
+    async fn count(&self, tenant: &TenantId, hashes: &[ContentHash]) -> Result<u64, PortError> {
+        let attempted = format!("count cached vectors of {} texts", hashes.len());
+        Ok(self.keys_of_texts(tenant, hashes, &attempted).await?.len() as u64)
+    }
+
     async fn remove(&self, tenant: &TenantId, hashes: &[ContentHash]) -> Result<u64, PortError> {
         let attempted = format!("remove cached vectors of {} texts", hashes.len());
-        let distinct: HashSet<&ContentHash> = hashes.iter().collect();
-        let query = |hash| self.keys_of_text(tenant, hash, &attempted);
-        let queries: Vec<_> = distinct.into_iter().map(query).collect();
-        let keys: Vec<Item> = stream::iter(queries).buffer_unordered(QUERIES_AT_ONCE).try_concat().await?;
+        let keys = self.keys_of_texts(tenant, hashes, &attempted).await?;
         let removed = keys.len() as u64;
         let deletions = keys.into_iter().map(delete_request).collect();
         write_items(&self.client, &self.table, deletions, &attempted).await?;
@@ -96,6 +98,19 @@ impl EmbeddingCache for DynamoDbEmbeddingCache {
 }
 
 impl DynamoDbEmbeddingCache {
+    /// The keys of some texts' vectors under every model.
+    async fn keys_of_texts(
+        &self,
+        tenant: &TenantId,
+        hashes: &[ContentHash],
+        attempted: &str,
+    ) -> Result<Vec<Item>, PortError> {
+        let distinct: HashSet<&ContentHash> = hashes.iter().collect();
+        let query = |hash| self.keys_of_text(tenant, hash, attempted);
+        let queries: Vec<_> = distinct.into_iter().map(query).collect();
+        stream::iter(queries).buffer_unordered(QUERIES_AT_ONCE).try_concat().await
+    }
+
     /// The keys of a text's vectors under every model.
     async fn keys_of_text(
         &self,

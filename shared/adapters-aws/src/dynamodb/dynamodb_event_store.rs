@@ -12,25 +12,28 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
-use futures::future::try_join_all;
 use millrace_domain::{
     CollectionName, DocumentHead, DocumentId, DocumentKey, EventEnvelope, TenantId, Timestamp, Version,
 };
-use millrace_ports::{APPEND_EVENTS_MAX, Append, ErrorKind, EventStore, History, PortError, SNAPSHOT_EVERY};
+use millrace_ports::{
+    APPEND_EVENTS_MAX, Append, ErrorKind, EventStore, History, PortError, SNAPSHOT_EVERY, UnsettledDocument,
+    UnsettledPage, UnsettledPlace,
+};
 
 use super::append_transaction::AppendTransaction;
 use super::batch_get::get_items;
 use super::document_partition::{collection_key, document_partition, read_document_partition};
 use super::failure::transaction_error;
 use super::history::{HistoryFault, HistoryReader, Reading};
-use super::item::{Item, UnreadableItem, instant, number, read_instant};
-use super::journal_item::{UNSETTLED_SHARDS, head_key, read_event, read_head};
+use super::item::{Item, UnreadableItem, number, optional_instant, read_number};
+use super::journal_item::{head_key, read_event, read_head};
 use super::query_pages::{query_all, query_page};
 use super::schema::PARTITION;
 use super::schema::journal::{
-    COLLECTION_INDEX, ENVELOPE, LIVE_COLLECTION, UNSETTLED_INDEX, UNSETTLED_SHARD, UNSETTLED_SINCE,
+    COLLECTION_INDEX, ENVELOPE, LIVE_COLLECTION, UNSETTLED_INDEX, UNSETTLED_SINCE, VERSION,
 };
 use super::table_name::TableName;
+use super::unsettled_index::unsettled_places;
 
 /// Most documents that one call of `unsettled` gives, whatever its limit says.
 const UNSETTLED_MAX: usize = 10_000;
@@ -146,20 +149,26 @@ impl EventStore for DynamoDbEventStore {
     async fn unsettled(
         &self,
         before: Timestamp,
+        after: Option<&UnsettledPlace>,
         limit: usize,
-    ) -> Result<Vec<(DocumentKey, DocumentHead)>, PortError> {
-        let limit = limit.min(UNSETTLED_MAX);
-        let shards = (0..UNSETTLED_SHARDS).map(|shard| self.unsettled_of_shard(shard, before, limit));
-        let mut keys = try_join_all(shards).await?.concat();
-        keys.sort_unstable();
-        keys.truncate(limit);
-        let keys: Vec<DocumentKey> = keys.into_iter().map(|(_, key)| key).collect();
-        let heads = self.heads(&keys).await?;
-        let pairs = keys.into_iter().zip(heads).filter_map(|(key, head)| Some((key, head?)));
-        let is_due = |head: &DocumentHead| head.unsettled_since.is_some_and(|since| since < before);
-        let mut due: Vec<(DocumentKey, DocumentHead)> = pairs.filter(|(_, head)| is_due(head)).collect();
-        due.sort_by(|(one, a), (other, b)| (a.unsettled_since, one).cmp(&(b.unsettled_since, other)));
-        Ok(due)
+    ) -> Result<UnsettledPage, PortError> {
+        let limit = limit.clamp(1, UNSETTLED_MAX);
+        let listed = unsettled_places(self.index(UNSETTLED_INDEX), before, after, limit).await?;
+        let attempted = format!("read the heads of {} unsettled documents", listed.places.len());
+        let distinct: HashSet<&DocumentKey> = listed.places.iter().map(|place| &place.key).collect();
+        let wanted = distinct.into_iter().map(head_key).collect();
+        let items = get_items(&self.client, &self.tables.journal, wanted, true, &attempted).await?;
+        let read = |item: &Item| {
+            let owed = optional_instant(item, UNSETTLED_SINCE)?.is_some_and(|since| since < before);
+            Ok((read_document_partition(item)?, (read_number(item, VERSION).map(Version::new)?, owed)))
+        };
+        let heads = items.iter().map(read).collect::<Result<HashMap<_, _>, UnreadableItem>>();
+        let heads = heads.map_err(|error| error.while_attempting(attempted))?;
+        let documents = listed.places.into_iter().filter_map(|place| {
+            let (version, _) = *heads.get(&place.key).filter(|(_, owed)| *owed)?;
+            Some(UnsettledDocument { place, version })
+        });
+        Ok(UnsettledPage { documents: documents.collect(), next: listed.next })
     }
 
     async fn documents_of(
@@ -243,27 +252,6 @@ impl DynamoDbEventStore {
         let items = query_all(query, limit, attempted).await?;
         let events = items.iter().map(|item| read_event(key, item)).collect::<Result<_, _>>();
         events.map_err(|error| error.while_attempting(attempted))
-    }
-
-    /// The documents in one part of the index, oldest first, at most `limit`.
-    async fn unsettled_of_shard(
-        &self,
-        shard: u8,
-        before: Timestamp,
-        limit: usize,
-    ) -> Result<Vec<(Timestamp, DocumentKey)>, PortError> {
-        let attempted = "list unsettled documents";
-        let query = self
-            .index(UNSETTLED_INDEX)
-            .key_condition_expression("#shard = :shard AND #since < :before")
-            .expression_attribute_names("#shard", UNSETTLED_SHARD)
-            .expression_attribute_names("#since", UNSETTLED_SINCE)
-            .expression_attribute_values(":shard", number(shard))
-            .expression_attribute_values(":before", instant(before));
-        let items = query_all(query, limit, attempted).await?;
-        let read = |item: &Item| Ok((read_instant(item, UNSETTLED_SINCE)?, read_document_partition(item)?));
-        let found = items.iter().map(read).collect::<Result<_, UnreadableItem>>();
-        found.map_err(|error| error.while_attempting(attempted))
     }
 
     /// A consistent query in a document's partition.

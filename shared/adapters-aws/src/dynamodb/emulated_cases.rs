@@ -7,7 +7,7 @@ use futures::future::join_all;
 use millrace_domain::{Collection, ContentHash, DocumentKey, Version};
 use millrace_ports::{
     ApiKeyStore, ClaimOutcome, ClaimRequest, CollectionStore, ErrorKind, EventStore, IdGenerator, JobLedger,
-    ListQuery, ReadModel, StepKey,
+    ListQuery, ReadModel, StepKey, UnsettledPlace,
 };
 use millrace_test_support::builders::{self, completing, tenant};
 use millrace_test_support::{SIM_START, SeededIds, SimClock, Story};
@@ -94,13 +94,23 @@ async fn many_unsettled_documents_come_oldest_first() {
         let mut story = Story::of(&ids, "acme");
         story.now = SIM_START.plus_millis(-((age * 37) % 60 + 1) * 1_000);
         store.append(story.upload(&ids)).await.unwrap();
-        expected.push((story.state().head().unsettled_since, story.key.clone()));
+        let since = story.state().head().unsettled_since.unwrap();
+        expected.push(UnsettledPlace { since, key: story.key.clone() });
     }
     expected.sort();
-    let listed = store.unsettled(SIM_START, 25).await.unwrap();
-    let listed: Vec<_> = listed.into_iter().map(|(key, head)| (head.unsettled_since, key)).collect();
-    assert_eq!(listed, expected[..25]);
-    assert_eq!(store.unsettled(SIM_START, 0).await.unwrap(), []);
+    let (mut listed, mut pages, mut after) = (Vec::new(), 0, None);
+    loop {
+        let page = store.unsettled(SIM_START, after.as_ref(), 25).await.unwrap();
+        assert!(page.documents.len() <= 25);
+        listed.extend(page.documents.into_iter().map(|document| document.place));
+        pages += 1;
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(listed, expected);
+    assert!(pages <= 5, "pages are about as long as asked for, and not {pages}");
 }
 
 #[tokio::test]

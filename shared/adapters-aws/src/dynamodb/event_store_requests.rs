@@ -345,40 +345,6 @@ async fn heads_that_stay_unprocessed_are_throttled() {
     replay.assert_used_up();
 }
 
-/// The index is a moment behind: the head says whether the document is still owed work, and since when.
-#[tokio::test]
-async fn the_unsettled_are_judged_by_their_heads() {
-    let (ids, mut settled, _) = uploaded();
-    settled.fail(&ids);
-    let mut owed = Story::of(&ids, "acme");
-    owed.upload(&ids);
-    let entry = |story: &Story| {
-        let mut item = head_item(&story.key, &story.state().head());
-        item.insert("unsettled_since".into(), super::item::instant(SIM_START));
-        item.retain(|name, _| ["pk", "sk", "unsettled_since"].contains(&name.as_str()));
-        item
-    };
-    let shards = (0..16).map(|shard| match shard {
-        3 => page(&[entry(&settled)], None),
-        9 => page(&[entry(&owed)], None),
-        _ => page(&[], None),
-    });
-    let heads = [&settled, &owed].map(|story| head_item(&story.key, &story.state().head()));
-    let (replay, store) = store(shards.chain([heads_answer(&heads, &[])]));
-    let listed = store.unsettled(SIM_START.plus_millis(1), 10).await.unwrap();
-    assert_eq!(listed, [(owed.key.clone(), owed.state().head())]);
-    let queries = requests(&replay);
-    let shards: std::collections::BTreeSet<&str> = queries[..16]
-        .iter()
-        .map(|(_, body)| {
-            assert_eq!(body["IndexName"], "unsettled");
-            assert_eq!(body["KeyConditionExpression"], "#shard = :shard AND #since < :before");
-            body["ExpressionAttributeValues"][":shard"]["N"].as_str().unwrap()
-        })
-        .collect();
-    assert_eq!(shards.len(), 16);
-}
-
 /// A page of the index may be cut short by its size: what follows is asked for, up to the limit and no further.
 #[tokio::test]
 async fn the_documents_of_a_collection_are_read_to_the_end() {

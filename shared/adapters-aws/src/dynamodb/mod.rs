@@ -38,6 +38,9 @@ mod settings_requests;
 #[cfg(test)]
 mod suites;
 mod table_name;
+mod unsettled_index;
+#[cfg(test)]
+mod unsettled_requests;
 mod view_item;
 mod view_query;
 #[cfg(test)]

@@ -1,43 +1,50 @@
 //! The sweeper: finds what was lost between two effects and starts it again. Lost enqueues, broken leases and unfinished
-//! purges show as documents that are owed work and have stood still; orphaned uploads as blobs without an event.
+//! purges show as documents that are owed work and have stood still (`stalled_documents.rs` goes through them); orphaned uploads
+//! as blobs without an event.
 //! It only sends jobs, completes uploads by URL whose notification was lost, and deletes blobs that nothing refers to, so
 //! its own crash, or two of it at once, is harmless.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use millrace_domain::{DocumentKey, Status, Trace, UploadId};
-use millrace_ports::{
-    BlobKey, BlobStore, ClaimOutcome, ClaimRequest, ErrorKind, EventStore, IdGenerator, JobLedger, PortError,
-    StepKey,
-};
+use millrace_domain::{DocumentKey, Status, UploadId};
+use millrace_ports::{BlobKey, BlobStore, ErrorKind, JobLedger, PortError};
 
 use super::complete_upload::CompleteUpload;
 use crate::documents::Documents;
-use crate::jobs::Jobs;
+use crate::failures::{Failures, guarded};
 use crate::pending_upload::PendingUpload;
 use crate::sagas::AdvanceReembeddings;
-
-/// How long the restarts of a document are counted after the last pause, in milliseconds: a day. Were they forgotten
-/// sooner, the pauses would not grow.
-const RESTARTS_REMEMBER_MS: u64 = 86_400_000;
+use crate::stalled_documents::{Restarted, StalledDocuments};
 
 /// Bounds of one sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SweepPolicy {
     /// A document that is owed work and whose last event is older is looked at, in milliseconds.
     pub stalled_ms: u64,
+    /// How long a document is left alone after its first restart, in milliseconds; twice as long after each further one, up
+    /// to 64 times.
+    pub pause_ms: u64,
     /// An upload without an event is an orphan after so long, in milliseconds; one by URL so long after its URL expired. A
     /// content that came in by URL by then is completed instead.
     pub orphan_ms: u64,
-    /// Most documents, and most orphans, of one sweep; the next goes on.
+    /// For how long it looks at documents, in milliseconds; the next goes on.
+    pub look_ms: u64,
+    /// Most documents of a tenant that are restarted, most uploads looked at, and most claims forgotten in one sweep; the
+    /// next goes on.
     pub per_sweep_max: usize,
 }
 
 impl Default for SweepPolicy {
-    /// Two minutes, an hour, a thousand.
+    /// Two minutes twice, an hour, half a minute, a thousand.
     fn default() -> Self {
-        Self { stalled_ms: 120_000, orphan_ms: 3_600_000, per_sweep_max: 1_000 }
+        Self {
+            stalled_ms: 120_000,
+            pause_ms: 120_000,
+            orphan_ms: 3_600_000,
+            look_ms: 30_000,
+            per_sweep_max: 1_000,
+        }
     }
 }
 
@@ -56,6 +63,8 @@ pub struct SweepReport {
     pub reembeddings: usize,
     /// Ledger rows forgotten.
     pub claims_forgotten: u64,
+    /// What failed and is tried again by a later one.
+    pub failures: usize,
 }
 
 /// The parts it works with.
@@ -63,18 +72,14 @@ pub struct SweepReport {
 pub struct Sweep {
     /// The histories.
     pub documents: Documents,
-    /// Where documents that are owed work are listed.
-    pub store: Arc<dyn EventStore>,
-    /// The queues.
-    pub jobs: Jobs,
+    /// The documents that are owed work.
+    pub stalled: StalledDocuments,
     /// The claims.
     pub ledger: Arc<dyn JobLedger>,
     /// The contents.
     pub blobs: Arc<dyn BlobStore>,
     /// Completes uploads by URL.
     pub complete: CompleteUpload,
-    /// New ids.
-    pub ids: Arc<dyn IdGenerator>,
     /// Moves of collections to another model.
     pub reembeddings: AdvanceReembeddings,
     /// The bounds.
@@ -82,51 +87,46 @@ pub struct Sweep {
 }
 
 impl Sweep {
-    /// Sweeps once.
+    /// The first sweep of a process whose data nobody else works on: it looks at documents however young, since the process
+    /// before may have died a moment ago, between an append and its jobs. What it restarts is left alone like any other's.
+    #[must_use]
+    pub fn at_start(&self) -> Self {
+        Self { policy: SweepPolicy { stalled_ms: 0, ..self.policy }, ..self.clone() }
+    }
+
+    /// Sweeps once. What fails keeps nothing else from being done, neither another document nor another kind of work.
+    ///
+    /// # Errors
+    /// The first failure, after everything else.
     pub async fn run(&self) -> Result<SweepReport, PortError> {
         let mut report = SweepReport::default();
-        let before = self.documents.now().plus_millis(-(self.policy.stalled_ms as i64));
-        for (key, _) in self.store.unsettled(before, self.policy.per_sweep_max).await? {
-            let sent = self.restart(&key).await?;
-            report.stalled_documents += usize::from(sent > 0);
-            report.jobs_sent += sent;
-        }
-        let orphans = self.blobs.old_sources(None, self.policy.orphan_ms, self.policy.per_sweep_max).await?;
-        // One with a content and a record came twice.
-        for (key, upload) in BTreeSet::from_iter(orphans) {
-            match self.settle_upload(&key, upload).await? {
-                Settled::Kept => {}
-                Settled::Completed => report.uploads_completed += 1,
-                Settled::Removed => report.orphans_removed += 1,
-            }
-        }
-        report.reembeddings = self.reembeddings.run().await?;
-        report.claims_forgotten = self.ledger.forget_expired(self.policy.per_sweep_max).await?;
+        let mut failures = Failures::default();
+        let Restarted { documents, jobs } = self.stalled.restart(self.policy, &mut failures).await;
+        (report.stalled_documents, report.jobs_sent) = (documents, jobs);
+        let moved = guarded("move re-embeddings on", self.reembeddings.run()).await;
+        report.reembeddings = failures.pass(moved).unwrap_or_default();
+        let forgotten = self.ledger.forget_expired(self.policy.per_sweep_max).await;
+        report.claims_forgotten = failures.pass(forgotten).unwrap_or_default();
+        // Nothing comes after what may take long.
+        self.settle_uploads(&mut report, &mut failures).await;
+        report.failures = failures.count();
         if report != SweepReport::default() {
             tracing::info!(?report, "swept");
         }
-        Ok(report)
+        failures.or(report)
     }
 
-    /// Sends a document's owed jobs, unless that was done for this version not long ago: a long queue is not a loss, so
-    /// the pause doubles each time.
-    async fn restart(&self, key: &DocumentKey) -> Result<usize, PortError> {
-        let Some(document) = self.documents.load(key).await? else { return Ok(0) };
-        let request = ClaimRequest {
-            step: StepKey::restart(key, document.version),
-            owner: self.ids.uuid(),
-            lease_ms: self.policy.stalled_ms,
-            fingerprint: String::new(),
-            memo: String::new(),
-            remember_ms: RESTARTS_REMEMBER_MS,
-        };
-        let ClaimOutcome::Claimed(claim) = self.ledger.claim(request).await? else { return Ok(0) };
-        let trace =
-            Trace { correlation_id: self.ids.correlation_id(), causation_id: None, traceparent: None };
-        let sent = self.jobs.send_owed(key, None, &document, &trace).await?;
-        let pause_ms = self.policy.stalled_ms << claim.attempt.saturating_sub(1).min(6);
-        self.ledger.extend(&claim, pause_ms).await?;
-        Ok(sent)
+    async fn settle_uploads(&self, report: &mut SweepReport, failures: &mut Failures) {
+        let old = self.blobs.old_sources(None, self.policy.orphan_ms, self.policy.per_sweep_max).await;
+        // One with a content and a record came twice.
+        for (key, upload) in BTreeSet::from_iter(failures.pass(old).unwrap_or_default()) {
+            let attempted = format!("settle upload {upload} of document {}", key.document_id);
+            match failures.pass(guarded(attempted, self.settle_upload(&key, upload)).await) {
+                None | Some(Settled::Kept) => {}
+                Some(Settled::Completed) => report.uploads_completed += 1,
+                Some(Settled::Removed) => report.orphans_removed += 1,
+            }
+        }
     }
 
     /// The record of an upload by URL is looked for before the document: where it is missing the upload may have been

@@ -23,8 +23,8 @@ async fn unsent(world: &World) -> DocumentKey {
     assert!(world.faults.until_halt(request.as_mut()).await.is_none());
     drop(request);
     world.faults.resume();
-    let unsettled = world.behind.store.unsettled(millrace_domain::Timestamp::MAX, 10).await.unwrap();
-    unsettled[0].0.clone()
+    let unsettled = world.behind.store.unsettled(millrace_domain::Timestamp::MAX, None, 10).await.unwrap();
+    unsettled.documents[0].place.key.clone()
 }
 
 #[tokio::test]

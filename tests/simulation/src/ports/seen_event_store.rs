@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use millrace_domain::{
     CollectionName, DocumentHead, DocumentId, DocumentKey, EventEnvelope, TenantId, Timestamp, Version,
 };
-use millrace_ports::{Append, BlobPrefix, BlobStore, BlobUsage, EventStore, History, PortError};
+use millrace_ports::{
+    Append, BlobPrefix, BlobStore, BlobUsage, EventStore, History, PortError, UnsettledPage, UnsettledPlace,
+};
 
 use super::Onlooker;
 use crate::scheduler::{Happening, Scheduler};
@@ -64,9 +66,10 @@ impl EventStore for SeenEventStore {
     async fn unsettled(
         &self,
         before: Timestamp,
+        after: Option<&UnsettledPlace>,
         limit: usize,
-    ) -> Result<Vec<(DocumentKey, DocumentHead)>, PortError> {
-        self.inner.unsettled(before, limit).await
+    ) -> Result<UnsettledPage, PortError> {
+        self.inner.unsettled(before, after, limit).await
     }
 
     async fn documents_of(
