@@ -56,7 +56,8 @@ fn outcome_of(
         CompleteError::NotReceived
         | CompleteError::Expired
         | CompleteError::Mismatch
-        | CompleteError::Accept(_) => {
+        | CompleteError::Accept(_)
+        | CompleteError::Unfinished { .. } => {
             tracing::warn!(%error, document.id = %key.document_id, "upload refused");
         }
     }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use millrace_domain::{EVENT_SOURCE, EventEnvelope, QueueName, Timestamp};
-use millrace_ports::{ErrorKind, EventBus, JobQueue, OutgoingMessage, PortError, TRACEPARENT};
+use millrace_ports::{
+    ErrorKind, EventBus, JobQueue, OutgoingMessage, PortError, TRACEPARENT, permitted_json,
+};
 use serde::Serialize;
 
 /// Which event types a rule takes.
@@ -74,31 +76,47 @@ impl LocalEventBus {
 #[async_trait]
 impl EventBus for LocalEventBus {
     async fn publish(&self, events: &[EventEnvelope]) -> Vec<Result<(), PortError>> {
-        let (messages, mut outcome): (Vec<Option<OutgoingMessage>>, Vec<Result<(), PortError>>) = events
-            .iter()
-            .map(|event| match message(event) {
-                Ok(message) => (Some(message), Ok(())),
-                Err(error) => (None, Err(error)),
-            })
-            .unzip();
-        for (subscriber, positions) in self.routes(events) {
-            let (positions, batch): (Vec<usize>, Vec<OutgoingMessage>) = positions
-                .into_iter()
-                .filter_map(|position| messages[position].clone().map(|message| (position, message)))
-                .unzip();
-            if batch.is_empty() {
+        let (messages, mut failure) = messages(events);
+        for (subscriber, mut positions) in self.routes(&events[..messages.len()]) {
+            // Whoever publishes goes on from the first failure; a subscriber would get what is behind it twice.
+            if let Some((first, _)) = &failure {
+                positions.retain(|position| position < first);
+            }
+            if positions.is_empty() {
                 continue;
             }
+            let batch = positions.iter().map(|position| messages[*position].clone()).collect();
             let sent = self.queue.send(subscriber, batch).await;
-            for (position, sent) in positions.into_iter().zip(sent) {
-                // The first failure is told; the event is published again to all of them.
-                if outcome[position].is_ok() {
-                    outcome[position] = sent;
-                }
+            let failed = positions.into_iter().zip(sent).find_map(|(at, sent)| Some((at, sent.err()?)));
+            failure = failed.or(failure);
+        }
+        let first = failure.as_ref().map_or(events.len(), |(first, _)| *first);
+        let behind = |event: &EventEnvelope| Err(behind(event));
+        let taken = events[..first].iter().map(|_| Ok(()));
+        let kept_back = events.iter().skip(first + 1).map(behind);
+        taken.chain(failure.map(|(_, error)| Err(error))).chain(kept_back).collect()
+    }
+}
+
+/// The answer for an event that stands behind one that failed.
+fn behind(event: &EventEnvelope) -> PortError {
+    let attempted = format!("publish event {}", event.id);
+    PortError::caused(ErrorKind::Unavailable, attempted, "an event before it failed")
+}
+
+/// The messages of events in their order, up to the first that no queue would take, and why.
+fn messages(events: &[EventEnvelope]) -> (Vec<OutgoingMessage>, Option<(usize, PortError)>) {
+    let mut messages = Vec::with_capacity(events.len());
+    for event in events {
+        match message(event) {
+            Ok(message) => messages.push(message),
+            Err(error) => {
+                let at = messages.len();
+                return (messages, Some((at, error)));
             }
         }
-        outcome
     }
+    (messages, None)
 }
 
 /// An event as EventBridge delivers it to a target.
@@ -128,14 +146,17 @@ fn message(event: &EventEnvelope) -> Result<OutgoingMessage, PortError> {
         resources: [],
         detail: event,
     };
-    let body = serde_json::to_string(&delivered).map_err(|error| {
-        PortError::caused(ErrorKind::Invalid, format!("publish event {}", event.id), error)
-    })?;
+    let attempted = || format!("publish event {}", event.id);
+    let body = serde_json::to_string(&delivered)
+        .map(permitted_json)
+        .map_err(|error| PortError::caused(ErrorKind::Invalid, attempted(), error))?;
     let traceparent = event.trace.traceparent.iter();
-    Ok(OutgoingMessage {
+    let message = OutgoingMessage {
         body,
         group: Some(event.tenant_id.to_string()),
         delay_ms: 0,
         attributes: traceparent.map(|value| (TRACEPARENT.to_owned(), value.clone())).collect(),
-    })
+    };
+    message.check().map_err(|rule| PortError::caused(ErrorKind::Invalid, attempted(), rule))?;
+    Ok(message)
 }

@@ -1,6 +1,8 @@
 //! Vectors already paid for, in SQLite, one byte a number. The oldest are dropped when there are too many; what is
 //! lost here is only time.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use millrace_domain::{ContentHash, ModelId, TenantId};
 use millrace_ports::{Embedding, EmbeddingCache, PortError};
@@ -63,6 +65,12 @@ impl EmbeddingCache for SqliteEmbeddingCache {
             self.database.write_bulk(format!("cache {} vectors", slice.len()), write).await?;
         }
         Ok(())
+    }
+
+    async fn count(&self, tenant: &TenantId, hashes: &[ContentHash]) -> Result<u64, PortError> {
+        let (tenant, hashes) = (tenant.clone(), hashes.to_vec());
+        let attempted = format!("count cached vectors of {} texts", hashes.len());
+        self.database.read(attempted, move |connection| count(connection, &tenant, &hashes)).await
     }
 
     async fn remove(&self, tenant: &TenantId, hashes: &[ContentHash]) -> Result<u64, PortError> {
@@ -142,6 +150,20 @@ fn drop_oldest(connection: &Connection, rows_max: u64) -> Result<(), PortError> 
         .and_then(|mut delete| delete.execute((rows_max, DROP_SLICE)))
         .map(drop)
         .map_err(sql_error)
+}
+
+/// Counts the vectors of these texts under every model.
+fn count(connection: &Connection, tenant: &TenantId, hashes: &[ContentHash]) -> Result<u64, PortError> {
+    let mut select = connection
+        .prepare_cached("SELECT count(*) FROM cached_vectors WHERE key = ?1 AND tenant = ?2 AND hash = ?3")
+        .map_err(sql_error)?;
+    let distinct: HashSet<&ContentHash> = hashes.iter().collect();
+    let mut found = 0;
+    for hash in distinct {
+        let row = (key(tenant, hash), tenant.as_str(), hash.as_str());
+        found += select.query_row(row, |row| row.get::<_, u64>(0)).map_err(sql_error)?;
+    }
+    Ok(found)
 }
 
 /// Removes the vectors of these texts under every model.

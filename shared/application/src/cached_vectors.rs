@@ -23,6 +23,26 @@ impl CachedVectors {
         Self { blobs, cache }
     }
 
+    /// How many vectors there are of the texts of the first so many generations.
+    pub(crate) async fn count_up_to(&self, key: &DocumentKey, last: Generation) -> Result<u64, PortError> {
+        let (mut seen, mut found) = (HashSet::new(), 0);
+        for generation in (1..=last.get()).map(Generation::new) {
+            found += self.count_unseen(key, generation, &mut seen).await?;
+        }
+        Ok(found)
+    }
+
+    /// How many vectors `remove_superseded` would remove.
+    pub(crate) async fn count_superseded(
+        &self,
+        key: &DocumentKey,
+        superseded: Generation,
+        others: impl IntoIterator<Item = Generation>,
+    ) -> Result<u64, PortError> {
+        let mut kept = self.texts(key, others).await?;
+        self.count_unseen(key, superseded, &mut kept).await
+    }
+
     /// Removes the vectors of a generation's texts and says how many there were.
     pub(crate) async fn remove_generation(
         &self,
@@ -40,14 +60,42 @@ impl CachedVectors {
         superseded: Generation,
         others: impl IntoIterator<Item = Generation>,
     ) -> Result<u64, PortError> {
-        let mut kept = HashSet::new();
-        for generation in others {
+        let kept = self.texts(key, others).await?;
+        self.remove_except(key, superseded, &kept).await
+    }
+
+    /// The hashes of all texts of some generations.
+    async fn texts(
+        &self,
+        key: &DocumentKey,
+        generations: impl IntoIterator<Item = Generation>,
+    ) -> Result<HashSet<ContentHash>, PortError> {
+        let mut texts = HashSet::new();
+        for generation in generations {
             for batch in 0.. {
                 let Some(hashes) = self.hashes(key, generation, batch).await? else { break };
-                kept.extend(hashes);
+                texts.extend(hashes);
             }
         }
-        self.remove_except(key, superseded, &kept).await
+        Ok(texts)
+    }
+
+    /// Counts the vectors of a generation's texts that were not seen before, and notes those texts.
+    async fn count_unseen(
+        &self,
+        key: &DocumentKey,
+        generation: Generation,
+        seen: &mut HashSet<ContentHash>,
+    ) -> Result<u64, PortError> {
+        let mut found = 0;
+        for batch in 0.. {
+            let Some(mut hashes) = self.hashes(key, generation, batch).await? else { break };
+            hashes.retain(|hash| seen.insert(hash.clone()));
+            if !hashes.is_empty() {
+                found += self.cache.count(&key.tenant_id, &hashes).await?;
+            }
+        }
+        Ok(found)
     }
 
     async fn remove_except(

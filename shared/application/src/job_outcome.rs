@@ -12,7 +12,8 @@ pub enum JobOutcome {
         /// Milliseconds.
         delay_ms: u64,
     },
-    /// Redriven too early: as `Postpone`, and still to be known as redriven when it comes back.
+    /// Not now, and it was redriven and is not tried again for that yet: as `Postpone`, and still to be known as redriven
+    /// when it comes back.
     PostponeRedriven {
         /// Milliseconds.
         delay_ms: u64,
@@ -37,6 +38,8 @@ pub enum JobOutcome {
 const BACKOFF_MS: [u64; 5] = [1_000, 5_000, 30_000, 120_000, 600_000];
 /// How long to wait for a throttled service that did not say.
 pub(crate) const THROTTLED_MS: u64 = 2_000;
+/// The shortest wait for a throttled service, whatever it says: one that says 0 for ever would be asked without a pause.
+const THROTTLED_MS_MIN: u64 = 1_000;
 /// How long to wait when conflicts did not end.
 const CONTENDED_MS: u64 = 200;
 
@@ -69,7 +72,7 @@ impl JobOutcome {
         match error.kind {
             ErrorKind::Conflict => Self::Postpone { delay_ms: CONTENDED_MS },
             ErrorKind::ClaimLost => Self::Acknowledge,
-            ErrorKind::Throttled => Self::Postpone { delay_ms: error.retry_after_ms.unwrap_or(THROTTLED_MS) },
+            ErrorKind::Throttled => Self::Postpone { delay_ms: throttled_ms(error.retry_after_ms) },
             ErrorKind::Unavailable => {
                 Self::Retry { delay_ms: backoff_ms(attempt, random), reason: error.to_string() }
             }
@@ -78,6 +81,11 @@ impl JobOutcome {
             ErrorKind::Corrupt => Self::dead_letter(DeadLetterCode::Corrupt, error),
         }
     }
+}
+
+/// The wait for a throttled service that said so.
+fn throttled_ms(said_ms: Option<u64>) -> u64 {
+    said_ms.unwrap_or(THROTTLED_MS).max(THROTTLED_MS_MIN)
 }
 
 #[cfg(test)]
@@ -100,5 +108,14 @@ mod tests {
     fn throttling_spends_no_attempt_and_waits_as_told() {
         let error = PortError::new(ErrorKind::Throttled, "append").with_retry_after_ms(Some(7_000));
         assert_eq!(JobOutcome::from_port_error(&error, 3, 0), JobOutcome::Postpone { delay_ms: 7_000 });
+    }
+
+    #[test]
+    fn a_throttled_job_pauses_even_if_the_service_asks_for_none() {
+        for (said, waits) in [(Some(0), 1_000), (Some(999), 1_000), (Some(1_001), 1_001), (None, 2_000)] {
+            let error = PortError::new(ErrorKind::Throttled, "embed").with_retry_after_ms(said);
+            let outcome = JobOutcome::from_port_error(&error, 1, 0);
+            assert_eq!(outcome, JobOutcome::Postpone { delay_ms: waits }, "{said:?}");
+        }
     }
 }

@@ -33,6 +33,22 @@ impl Jobs {
         self.send(key, owed, trace).await
     }
 
+    /// The same for a client's request, after its events were appended: what it asked for has happened, and what it is owed
+    /// follows from the history. So a failure to send is not one of the request; the sweeper finds the document owed and
+    /// still, and sends the jobs.
+    pub(crate) async fn send_owed_if_possible(
+        &self,
+        key: &DocumentKey,
+        before: Option<&Document>,
+        after: &Document,
+        trace: &Trace,
+    ) {
+        if let Err(error) = self.send_owed(key, before, after, trace).await {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::warn!(document.id = %key.document_id, %error, cause, "owed jobs are left to the sweeper");
+        }
+    }
+
     /// Sends jobs that nobody waits for: in a share of the queue of their own, so that the tenant's uploads do not wait behind
     /// them.
     pub(crate) async fn send_aside(

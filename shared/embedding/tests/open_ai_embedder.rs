@@ -132,6 +132,8 @@ async fn failures_have_their_kind() {
     assert_eq!(throttled.await, EmbedderError::Throttled { retry_after_ms: Some(2_000) });
     let broken = failing(|_| Response::builder().status(500).body("oops".to_owned()).unwrap());
     assert!(matches!(broken.await, EmbedderError::Unavailable(_)));
+    let gone = failing(|_| Response::builder().status(503).body("<html>no backend".to_owned()).unwrap());
+    assert_eq!(gone.await, EmbedderError::Unavailable("status 503".to_owned()));
     let refused = failing(|_| Response::builder().status(400).body("{}".to_owned()).unwrap());
     assert!(matches!(refused.await, EmbedderError::Invalid(_)));
     let short = failing(|_| Response::new(json!({"data": [{"index": 0, "embedding": [1.0]}]}).to_string()));

@@ -134,7 +134,8 @@ pub struct Redrive {
 /// died, and (where the queue counts from then) not before; a cursor that is no such thing is `Invalid`.
 ///
 /// A redriven letter becomes a new message of its queue: another id, body, group and attributes as they were, the
-/// dead-letter attributes among them (that is how its worker knows it), received 0 times, sent now. It is on its queue
+/// dead-letter attributes among them (that is how its worker knows it; for `redrive_all` with one exception, told there),
+/// received 0 times, sent now. It is on its queue
 /// before it is gone from the dead letters, so that a crash in between leaves both and loses nothing; whoever works on a
 /// message twice does no harm. One that dies again bears the new reason.
 #[async_trait]
@@ -156,6 +157,10 @@ pub trait DeadLetters: Send + Sync + fmt::Debug {
     /// said), and does not wait for the end of it where the queue moves them by itself (on SQS a message move task,
     /// which takes a rate up to 500). Gives about how many will have moved. While an earlier one of the queue still
     /// runs it is `Conflict`.
+    ///
+    /// A queue that moves them by itself adds nothing to a letter that it also gave up by itself (`ReceivedTooOften`, since
+    /// no worker said anything). Such a message is not known to be redriven: a document that it finds processing goes on,
+    /// one that failed meanwhile stays failed. `redrive` marks them.
     async fn redrive_all(
         &self,
         queue: QueueName,

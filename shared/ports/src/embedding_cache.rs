@@ -29,6 +29,9 @@ pub trait EmbeddingCache: Send + Sync + fmt::Debug {
         vectors: &[(ContentHash, Embedding)],
     ) -> Result<(), PortError>;
 
+    /// Counts the vectors of these texts under every model; a text that is named twice counts once.
+    async fn count(&self, tenant: &TenantId, hashes: &[ContentHash]) -> Result<u64, PortError>;
+
     /// Removes the vectors of these texts under every model, and says how many there were.
     async fn remove(&self, tenant: &TenantId, hashes: &[ContentHash]) -> Result<u64, PortError>;
 }

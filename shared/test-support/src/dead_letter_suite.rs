@@ -178,13 +178,15 @@ pub async fn a_redriven_letter_is_a_new_message(fixture: &JobQueueFixture) {
     assert_eq!(depth(fixture).await, QueueDepth::default());
 }
 
-/// Or it would be dead again at once.
+/// Or it would be dead again at once. That it was dead it says as any other does, though nobody but its queue gave it up.
 pub async fn a_redriven_letter_of_a_worn_out_message_starts_its_count_anew(fixture: &JobQueueFixture) {
     wear_out(fixture).await;
     let letter = letters(fixture).await.remove(0);
     assert_eq!(fixture.dead_letters.redrive(QUEUE, &[now(&letter)]).await.unwrap().len(), 1);
     for count in 1..=SUITE_QUEUE_POLICY.receives_max {
-        assert_eq!(receive(fixture).await[0].receive_count, count);
+        let message = receive(fixture).await.remove(0);
+        assert_eq!((message.receive_count, message.is_redriven()), (count, true));
+        assert_eq!(message.attributes[DEAD_LETTER_CODE], "received_too_often");
         fixture.clock.advance_ms(SUITE_QUEUE_POLICY.visibility_timeout_ms);
     }
     assert_eq!(receive(fixture).await, []);

@@ -119,7 +119,10 @@ pub async fn removing_takes_a_text_under_every_model(fixture: &EmbeddingCacheFix
         fixture.cache.put(&acme, &model(name), &vectors).await.unwrap();
     }
     let gone = [0, 2, 99].map(hash);
+    assert_eq!(fixture.cache.count(&acme, &[0, 0, 2, 99].map(hash)).await.unwrap(), 4);
+    assert_eq!(fixture.cache.count(&tenant("umbrella"), &gone).await.unwrap(), 0);
     assert_eq!(fixture.cache.remove(&acme, &gone).await.unwrap(), 4);
+    assert_eq!(fixture.cache.count(&acme, &gone).await.unwrap(), 0);
     assert_eq!(fixture.cache.remove(&acme, &gone).await.unwrap(), 0);
     for name in ["one", "other"] {
         let found = fixture.cache.get(&acme, &model(name), &[0, 1, 2].map(hash)).await.unwrap();

@@ -56,7 +56,8 @@ macro_rules! remote_event_bus_suite {
             [
                 every_subscriber_whose_rule_matches_gets_the_event,
                 an_event_arrives_as_event_bridge_delivers_it,
-                an_event_that_cannot_be_sent_fails_alone,
+                an_event_of_any_characters_arrives,
+                nothing_goes_out_behind_an_event_that_cannot_be_sent,
                 an_event_published_again_keeps_its_id,
                 nothing_is_published_of_nothing,
             ]
@@ -126,6 +127,15 @@ pub async fn an_event_arrives_as_event_bridge_delivers_it(fixture: &EventBusFixt
     assert_eq!(body["detail"], serde_json::to_value(&event).unwrap());
 }
 
+/// Those too that no message may hold as they are: a client chose them for a name.
+pub async fn an_event_of_any_characters_arrives(fixture: &EventBusFixture) {
+    let ids = SeededIds::new(1);
+    let mut event = history(&ids).remove(0);
+    event.trace.causation_id = Some("\u{0}\u{1f}\u{7f}\u{fffe}\u{ffff}\u{1ffff} ä".into());
+    fixture.bus.publish(std::slice::from_ref(&event)).await.remove(0).unwrap();
+    assert_eq!(details(&received(fixture, QueueName::Projector).await), [event]);
+}
+
 /// So that a busy tenant delays only itself, and a subscriber needs not open the event to go on with its trace.
 pub async fn an_event_is_grouped_by_its_tenant_with_the_trace_beside(fixture: &EventBusFixture) {
     let ids = SeededIds::new(1);
@@ -137,17 +147,20 @@ pub async fn an_event_is_grouped_by_its_tenant_with_the_trace_beside(fixture: &E
     assert_eq!(message.attributes.get(TRACEPARENT), event.trace.traceparent.as_ref());
 }
 
-/// One entry for each event, in order; one beyond the size limit is `Invalid`, its neighbours go out.
-pub async fn an_event_that_cannot_be_sent_fails_alone(fixture: &EventBusFixture) {
+/// One entry for each event, in order; one beyond the size limit is `Invalid`, and those behind it wait for whoever goes on
+/// from it.
+pub async fn nothing_goes_out_behind_an_event_that_cannot_be_sent(fixture: &EventBusFixture) {
     let ids = SeededIds::new(1);
-    let mut events = history(&ids);
-    events[1].trace.causation_id = Some("x".repeat(MESSAGE_BYTES_MAX));
+    let mut events: Vec<EventEnvelope> = [history(&ids), history(&ids)].concat();
+    events[2].trace.causation_id = Some("x".repeat(MESSAGE_BYTES_MAX));
     let outcome = fixture.bus.publish(&events).await;
     let kinds: Vec<Option<ErrorKind>> =
         outcome.into_iter().map(|entry| entry.err().map(|e| e.kind)).collect();
-    assert_eq!(kinds, [None, Some(ErrorKind::Invalid), None, None]);
-    events.remove(1);
-    assert_eq!(details(&received(fixture, QueueName::Projector).await), events);
+    let behind = [Some(ErrorKind::Unavailable); 5];
+    assert_eq!(kinds[..3], [None, None, Some(ErrorKind::Invalid)]);
+    assert_eq!(kinds[3..], behind);
+    assert_eq!(details(&received(fixture, QueueName::Projector).await), events[..2]);
+    assert_eq!(received(fixture, QueueName::Purge).await, []);
 }
 
 /// At least once means twice at times; a subscriber can tell.

@@ -42,6 +42,10 @@ impl EmbeddingCache for FaultyEmbeddingCache {
         self.plan.call("embedding_cache.put", self.inner.put(tenant, model, vectors)).await
     }
 
+    async fn count(&self, tenant: &TenantId, hashes: &[ContentHash]) -> Result<u64, PortError> {
+        self.plan.call("embedding_cache.count", self.inner.count(tenant, hashes)).await
+    }
+
     async fn remove(&self, tenant: &TenantId, hashes: &[ContentHash]) -> Result<u64, PortError> {
         self.plan.call("embedding_cache.remove", self.inner.remove(tenant, hashes)).await
     }

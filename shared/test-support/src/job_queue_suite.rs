@@ -8,8 +8,9 @@ use std::sync::Arc;
 use futures::future::{join, join_all};
 use millrace_domain::QueueName;
 use millrace_ports::{
-    Clock, DELAY_MS_MAX, DeadLetterCode, DeadLetters, ErrorKind, JobConsumer, JobQueue, MESSAGE_BYTES_MAX,
-    OutgoingMessage, QueueDepth, QueuePolicy, Receipt, ReceivedMessage, VISIBILITY_MS_MAX,
+    Clock, DELAY_MS_MAX, DeadLetterCode, DeadLetters, ErrorKind, JobConsumer, JobQueue,
+    MESSAGE_ATTRIBUTES_MAX, MESSAGE_BYTES_MAX, OutgoingMessage, QueueDepth, QueuePolicy, Receipt,
+    ReceivedMessage, VISIBILITY_MS_MAX,
 };
 
 use crate::SimClock;
@@ -285,20 +286,32 @@ pub async fn queues_are_apart(fixture: &JobQueueFixture) {
     assert_eq!(depth(fixture).await, QueueDepth { visible: 1, dead: 1, ..QueueDepth::default() });
 }
 
-/// One answer for each entry, in order; its neighbours are sent.
+/// One answer for each entry, in order; its neighbours are sent. The bounds are those of SQS on every queue.
 pub async fn a_bad_entry_fails_alone(fixture: &JobQueueFixture) {
     let full = "x".repeat(MESSAGE_BYTES_MAX);
+    let with = |attributes: BTreeMap<String, String>| OutgoingMessage { attributes, ..message("f") };
+    let attribute = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let messages = vec![
         message("a"),
         message(&format!("{full}x")),
         message(&full),
         delayed("d", DELAY_MS_MAX + 1),
+        message(""),
+        message("a\u{0}b"),
+        grouped("f", ""),
+        grouped("f", "no spaces"),
+        grouped("f", &"g".repeat(129)),
+        with([attribute("name", "")].into()),
+        with([attribute("no spaces", "value")].into()),
+        with((0..=MESSAGE_ATTRIBUTES_MAX).map(|n| attribute(&n.to_string(), "value")).collect()),
         message("e"),
     ];
+    let count = messages.len();
     let sent = fixture.queue.send(QUEUE, messages).await;
+    let good = |at: usize| [0, 2, count - 1].contains(&at);
     let kinds: Vec<Option<ErrorKind>> = sent.into_iter().map(|entry| entry.err().map(|e| e.kind)).collect();
-    let invalid = Some(ErrorKind::Invalid);
-    assert_eq!(kinds, [None, invalid, None, invalid, None]);
+    let expected: Vec<_> = (0..count).map(|at| (!good(at)).then_some(ErrorKind::Invalid)).collect();
+    assert_eq!(kinds, expected);
     let received = receive(fixture, 10).await;
     let lengths: BTreeSet<usize> = received.iter().map(|message| message.body.len()).collect();
     assert_eq!((received.len(), lengths), (3, BTreeSet::from([1, MESSAGE_BYTES_MAX])));

@@ -81,7 +81,7 @@ impl World {
             }
             node
         };
-        let MemoryNode { parts: behind, journal, settings } =
+        let MemoryNode { parts: behind, journal, settings, .. } =
             making.now_or_never().expect("memory does not wait");
         let ids = Arc::new(SeededIds::new(seed));
         let plan = Arc::new(FaultPlan::directed(layers.scheduler.clone()));

@@ -148,6 +148,7 @@ impl From<CompleteError> for Problem {
             ),
             CompleteError::Mismatch => Self::announced_otherwise(),
             CompleteError::Accept(error) => error.into(),
+            CompleteError::Unfinished { error, .. } => error.into(),
         }
     }
 }

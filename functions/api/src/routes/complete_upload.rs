@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::post;
 use http::Method;
+use millrace_application::CompleteError;
 
 use super::upload_document::accepted;
 use crate::caller::Caller;
@@ -47,6 +48,12 @@ async fn handle(
     UploadPath(name): UploadPath,
 ) -> Result<Response, Problem> {
     let key = caller.key(name.document_id);
-    let completed = api.complete_upload.run(&key, name.upload_id).await?;
+    let completed = match api.complete_upload.run(&key, name.upload_id).await {
+        Err(CompleteError::Unfinished { completed, error }) => {
+            tracing::warn!(%error, document.id = %key.document_id, "accepted; the rest is left to the sweeper");
+            *completed
+        }
+        completed => completed?,
+    };
     Ok(AcceptedResponse::answer(&completed.accepted, completed.filename))
 }

@@ -13,6 +13,7 @@ mod lifecycle;
 mod lists;
 mod memory_blob_store;
 mod openapi;
+mod queue_away;
 mod refusals;
 mod schema_check;
 mod search;

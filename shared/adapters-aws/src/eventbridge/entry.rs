@@ -4,7 +4,7 @@
 use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use millrace_domain::{EVENT_SOURCE, EventEnvelope};
-use millrace_ports::{ErrorKind, PortError};
+use millrace_ports::{ErrorKind, PortError, permitted_json};
 
 /// What EventBridge counts for a time.
 const TIME_BYTES: usize = 14;
@@ -24,7 +24,9 @@ impl Entry {
     /// `Invalid` if it is too large.
     pub(super) fn of(bus: &str, event: &EventEnvelope) -> Result<Self, PortError> {
         let attempted = || format!("publish event {} of document {}", event.id, event.document_id);
+        // What EventBridge delivers to a queue is a message, too.
         let detail = serde_json::to_string(event)
+            .map(permitted_json)
             .map_err(|error| PortError::caused(ErrorKind::Invalid, attempted(), error))?;
         let detail_type = event.event.type_name();
         let bytes = TIME_BYTES + EVENT_SOURCE.len() + detail_type.len() + detail.len();

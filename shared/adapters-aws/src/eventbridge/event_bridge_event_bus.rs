@@ -1,14 +1,15 @@
-//! `EventBridgeEventBus`: events on a bus of EventBridge. Calls go one after the other, and none goes out after one that
-//! failed for the time being: the relay repeats from the first failure, so that what came behind it would only come
-//! twice and out of order.
+//! `EventBridgeEventBus`: events on a bus of EventBridge. Of the entries of one call any may fail while those behind it are
+//! taken, so no call holds two events of a document. Calls go one after the other, and none after a failure: the relay
+//! repeats from it, so that what came behind it would only come twice and out of order.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::operation::put_events::PutEventsOutput;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use millrace_domain::EventEnvelope;
+use millrace_domain::{DocumentKey, EventEnvelope};
 use millrace_ports::{ErrorKind, EventBus, PortError};
 
 use super::entry::{ENTRY_BYTES_MAX, Entry};
@@ -42,10 +43,28 @@ impl EventBridgeEventBus {
         refused.map(drop).map_err(|error| self.failure(error, 0))
     }
 
+    /// The calls of events in their order, up to the first that is no entry: that one and those behind it are answered with
+    /// an error at once, the others with `Ok` for the time being.
+    fn plan(&self, events: &[EventEnvelope]) -> (Vec<Call>, Vec<Result<(), PortError>>) {
+        let mut calls = Calls::default();
+        let mut answers = Vec::with_capacity(events.len());
+        let mut stopped = None;
+        for (place, event) in events.iter().enumerate() {
+            answers.push(match stopped {
+                None => Entry::of(&self.bus, event).map(|entry| calls.add(event.key(), (place, entry))),
+                Some(kind) => Err(behind(kind, place)),
+            });
+            if let Err(error) = &answers[place] {
+                stopped.get_or_insert(kind_behind(error.kind));
+            }
+        }
+        (calls.filled, answers)
+    }
+
     /// Publishes one call's events, and gives the answer of each.
-    async fn put(&self, call: Vec<Placed>) -> Vec<(usize, Result<(), PortError>)> {
+    async fn put(&self, call: Call) -> Vec<(usize, Result<(), PortError>)> {
         let (places, entries): (Vec<usize>, Vec<_>) =
-            call.into_iter().map(|(place, entry)| (place, entry.request)).unzip();
+            call.entries.into_iter().map(|(place, entry)| (place, entry.request)).unzip();
         let sent = self.client.put_events().set_entries(Some(entries)).send().await;
         match sent.map_err(|error| self.failure(error, places.len())) {
             Ok(sent) => {
@@ -76,24 +95,18 @@ impl EventBridgeEventBus {
 #[async_trait]
 impl EventBus for EventBridgeEventBus {
     async fn publish(&self, events: &[EventEnvelope]) -> Vec<Result<(), PortError>> {
-        let mut answers = Vec::with_capacity(events.len());
-        let mut entries = Vec::new();
-        for (place, event) in events.iter().enumerate() {
-            answers.push(Entry::of(&self.bus, event).map(|entry| entries.push((place, entry))));
-        }
+        let (calls, mut answers) = self.plan(events);
         let mut stopped = None;
-        for call in calls(entries) {
-            let answered = match &stopped {
+        for call in calls {
+            let answered = match stopped {
                 None => self.put(call).await,
                 Some(kind) => {
-                    let behind =
-                        |place| PortError::caused(*kind, attempted(place), "an event before it failed");
-                    call.into_iter().map(|(place, _)| (place, Err(behind(place)))).collect()
+                    call.entries.into_iter().map(|(place, _)| (place, Err(behind(kind, place)))).collect()
                 }
             };
             for (place, answer) in answered {
                 if let Err(error) = &answer {
-                    stopped = stopped.or_else(|| stops(error.kind));
+                    stopped.get_or_insert(kind_behind(error.kind));
                 }
                 answers[place] = answer;
             }
@@ -102,15 +115,21 @@ impl EventBus for EventBridgeEventBus {
     }
 }
 
-/// Whether later events wait, and as what: a bad event alone holds up nobody.
-fn stops(kind: ErrorKind) -> Option<ErrorKind> {
+/// The answer of an event that was not handed over, because another one failed.
+fn behind(kind: ErrorKind, place: usize) -> PortError {
+    PortError::caused(kind, attempted(place), "an event before it failed")
+}
+
+/// What a failure means for those that are kept back by it: they are not at fault, whatever it was.
+fn kind_behind(kind: ErrorKind) -> ErrorKind {
     match kind {
-        ErrorKind::Throttled | ErrorKind::Unavailable => Some(kind),
+        ErrorKind::Throttled => ErrorKind::Throttled,
         ErrorKind::Conflict
         | ErrorKind::ClaimLost
         | ErrorKind::NotFound
+        | ErrorKind::Unavailable
         | ErrorKind::Invalid
-        | ErrorKind::Corrupt => None,
+        | ErrorKind::Corrupt => ErrorKind::Unavailable,
     }
 }
 
@@ -133,19 +152,36 @@ fn answer(sent: &PutEventsOutput, at: usize, place: usize) -> Result<(), PortErr
     Err(PortError::caused(kind, attempted(place), cause))
 }
 
-/// Fills calls in order, each within the bounds on entries and bytes.
-fn calls(entries: Vec<Placed>) -> Vec<Vec<Placed>> {
-    let mut calls: Vec<Vec<Placed>> = Vec::new();
-    let mut bytes = 0;
-    for (place, entry) in entries {
-        bytes += entry.bytes;
-        match calls.last_mut() {
-            Some(call) if call.len() < ENTRIES_MAX && bytes <= ENTRY_BYTES_MAX => call.push((place, entry)),
-            _ => {
-                bytes = entry.bytes;
-                calls.push(vec![(place, entry)]);
-            }
-        }
+/// One call: within the bounds on entries and bytes, and of no document twice.
+#[derive(Debug, Default)]
+struct Call {
+    entries: Vec<Placed>,
+    bytes: usize,
+}
+
+/// Calls in the order in which they go out.
+#[derive(Debug, Default)]
+struct Calls {
+    filled: Vec<Call>,
+    /// The first call that may hold a document's next event: the one behind its last.
+    next: HashMap<DocumentKey, usize>,
+}
+
+impl Calls {
+    /// Adds an entry to the first call that has room for it and comes after all its document's earlier ones. So an event may
+    /// overtake those of other documents, and calls are full unless few documents have nearly all events.
+    fn add(&mut self, key: DocumentKey, (place, entry): Placed) {
+        let next = self.next.entry(key).or_default();
+        let has_room =
+            |call: &Call| call.entries.len() < ENTRIES_MAX && call.bytes + entry.bytes <= ENTRY_BYTES_MAX;
+        let at = (*next..self.filled.len()).find(|at| has_room(&self.filled[*at]));
+        let at = at.unwrap_or_else(|| {
+            self.filled.push(Call::default());
+            self.filled.len() - 1
+        });
+        *next = at + 1;
+        let call = &mut self.filled[at];
+        call.bytes += entry.bytes;
+        call.entries.push((place, entry));
     }
-    calls
 }

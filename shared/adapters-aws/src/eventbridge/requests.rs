@@ -1,13 +1,15 @@
 //! What `EventBridgeEventBus` says on the wire, and what it makes of EventBridge's answers, pinned without a server.
 
-use millrace_domain::EventEnvelope;
+use std::collections::BTreeSet;
+
+use millrace_domain::{DocumentId, EventEnvelope};
 use millrace_ports::{ErrorKind, EventBus, PortError};
 use millrace_test_support::{SeededIds, Story};
 use serde_json::{Value, json};
 
 use super::EventBridgeEventBus;
 use super::entry::{ENTRY_BYTES_MAX, Entry};
-use crate::connection::replay::{Replay, Reply};
+use crate::connection::replay::{Replay, Reply, SentRequest};
 
 fn bus(replay: &Replay) -> EventBridgeEventBus {
     EventBridgeEventBus::new(replay.connection().eventbridge(), "millrace")
@@ -92,8 +94,9 @@ async fn a_call_takes_as_many_bytes_as_event_bridge_counts() {
     let replay = Replay::of([answer(&[None; 2]), answer(&[None])]);
     assert_eq!(kinds(bus(&replay).publish(&events).await), [None; 3]);
     replay.assert_used_up();
+    // One byte more, and the second does not fit beside the first; the third still does.
     events[0].trace.causation_id.as_mut().unwrap().push('x');
-    let replay = Replay::of([answer(&[None]), answer(&[None; 2])]);
+    let replay = Replay::of([answer(&[None; 2]), answer(&[None])]);
     assert_eq!(kinds(bus(&replay).publish(&events).await), [None; 3]);
     replay.assert_used_up();
 }
@@ -117,17 +120,74 @@ async fn a_failed_entry_is_told_of_its_event_and_nothing_goes_out_behind_its_cal
     }
 }
 
+/// The relay stops at it and repeats what is behind: sending that now would only send it twice.
 #[tokio::test]
-async fn a_bad_event_holds_up_nobody() {
+async fn a_bad_event_keeps_back_those_behind_it_and_not_those_before() {
+    let (invalid, behind) = (Some(ErrorKind::Invalid), Some(ErrorKind::Unavailable));
     let mut codes = [None; 10];
     codes[3] = Some("MalformedDetail");
+    let replay = Replay::of([answer(&codes)]);
+    let mut expected = [None; 12];
+    (expected[3], expected[10], expected[11]) = (invalid, behind, behind);
+    assert_eq!(kinds(bus(&replay).publish(&events(12)).await), expected);
+    replay.assert_used_up();
     let mut events = events(13);
     events[11].trace.causation_id = Some("x".repeat(ENTRY_BYTES_MAX));
-    let replay = Replay::of([answer(&codes), answer(&[None; 2])]);
+    let replay = Replay::of([answer(&[None; 10]), answer(&[None])]);
     let mut expected = [None; 13];
-    (expected[3], expected[11]) = (Some(ErrorKind::Invalid), Some(ErrorKind::Invalid));
+    (expected[11], expected[12]) = (invalid, behind);
     assert_eq!(kinds(bus(&replay).publish(&events).await), expected);
+    assert_eq!(calls(&replay).iter().map(Vec::len).collect::<Vec<_>>(), [10, 1]);
+}
+
+/// The histories of so many documents, one after the other, of four events each.
+fn histories(documents: usize) -> Vec<EventEnvelope> {
+    let ids = SeededIds::new(1);
+    let history = |_| {
+        let mut story = Story::of(&ids, "acme");
+        [story.upload(&ids), story.extract(&ids), story.fail(&ids), story.delete(&ids)]
+    };
+    (0..documents).flat_map(history).flat_map(|append| append.events).collect()
+}
+
+/// The document and sequence of each entry, call by call.
+fn calls(replay: &Replay) -> Vec<Vec<(DocumentId, u64)>> {
+    let event = |entry: &Value| {
+        let event: EventEnvelope = serde_json::from_str(entry["Detail"].as_str().unwrap()).unwrap();
+        (event.document_id, event.sequence.get())
+    };
+    let entries =
+        |request: SentRequest| request.json()["Entries"].as_array().unwrap().iter().map(event).collect();
+    replay.sent().into_iter().map(entries).collect()
+}
+
+#[tokio::test]
+async fn no_call_has_two_events_of_a_document_and_others_fill_it_up() {
+    let events = histories(10);
+    let replay = Replay::of((0..4).map(|_| answer(&[None; 10])));
+    assert_eq!(kinds(bus(&replay).publish(&events).await), [None; 40]);
     replay.assert_used_up();
+    for (call, sent) in (1..).zip(calls(&replay)) {
+        let documents: BTreeSet<DocumentId> = sent.iter().map(|(document, _)| *document).collect();
+        assert_eq!(documents.len(), 10);
+        assert!(sent.iter().all(|(_, sequence)| *sequence == call), "{sent:?}");
+    }
+}
+
+/// EventBridge may refuse an entry and take the one behind it.
+#[tokio::test]
+async fn behind_a_throttled_event_nothing_of_its_document_goes_out() {
+    let throttled = Some(ErrorKind::Throttled);
+    let events = histories(2);
+    let codes = [Some("ThrottlingException"), None];
+    let replay = Replay::of([answer(&[None; 2]), answer(&codes)]);
+    let answers = kinds(bus(&replay).publish(&events).await);
+    let one = [None, throttled, throttled, throttled];
+    let other = [None, None, throttled, throttled];
+    assert_eq!(answers, [one, other].concat());
+    replay.assert_used_up();
+    let (one, other) = (events[0].document_id, events[4].document_id);
+    assert_eq!(calls(&replay), [[(one, 1), (other, 1)], [(one, 2), (other, 2)]]);
 }
 
 #[tokio::test]

@@ -4,14 +4,8 @@
 use std::collections::HashMap;
 
 use aws_sdk_sqs::types::MessageAttributeValue;
-use millrace_ports::{DELAY_MS_MAX, MESSAGE_BYTES_MAX, OutgoingMessage};
+use millrace_ports::{OutgoingMessage, is_permitted_in_message};
 
-/// Most attributes of a message, as SQS has it.
-const ATTRIBUTES_MAX: usize = 10;
-/// Longest name of an attribute.
-const ATTRIBUTE_NAME_CHARS_MAX: usize = 256;
-/// Longest name of a group.
-const GROUP_CHARS_MAX: usize = 128;
 /// The type of all our attributes.
 const TEXT: &str = "String";
 /// What takes the place of a character that SQS refuses, in texts that are for people.
@@ -31,26 +25,9 @@ pub(super) struct Outgoing {
 impl Outgoing {
     /// Says which rule is broken.
     pub(super) fn of(message: OutgoingMessage) -> Result<Self, &'static str> {
+        message.check()?;
+        let bytes = message.bytes();
         let OutgoingMessage { body, group, delay_ms, attributes } = message;
-        let attribute_bytes = |(name, value): (&String, &String)| name.len() + TEXT.len() + value.len();
-        let bytes = body.len() + attributes.iter().map(attribute_bytes).sum::<usize>();
-        if bytes > MESSAGE_BYTES_MAX {
-            return Err("body and attributes are over 1 MiB");
-        }
-        if body.is_empty() || !body.chars().all(is_permitted) {
-            return Err("the body is empty or has a character that XML has not");
-        }
-        if delay_ms > DELAY_MS_MAX {
-            return Err("the delay is over 15 minutes");
-        }
-        if !group.iter().all(|group| is_group(group)) {
-            return Err("the group has a character that SQS does not take");
-        }
-        if attributes.len() > ATTRIBUTES_MAX
-            || !attributes.iter().all(|(name, value)| is_attribute(name, value))
-        {
-            return Err("there are over ten attributes, or one has a name or value that SQS does not take");
-        }
         let mut typed = HashMap::with_capacity(attributes.len());
         for (name, value) in attributes {
             let value = MessageAttributeValue::builder().data_type(TEXT).string_value(value).build();
@@ -67,70 +44,29 @@ pub(super) fn seconds(milliseconds: u64) -> i32 {
 
 /// A text for people as SQS takes it: not empty, not too long, no character that it refuses.
 pub(super) fn readable(text: &str, chars_max: usize) -> String {
-    let permitted = |character| if is_permitted(character) { character } else { REPLACEMENT };
+    let permitted = |character| if is_permitted_in_message(character) { character } else { REPLACEMENT };
     let readable: String = text.chars().take(chars_max).map(permitted).collect();
     if readable.is_empty() { REPLACEMENT.into() } else { readable }
-}
-
-/// The characters of XML 1.0, which is what SQS takes.
-fn is_permitted(character: char) -> bool {
-    matches!(character, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
-}
-
-fn is_group(group: &str) -> bool {
-    (1..=GROUP_CHARS_MAX).contains(&group.len()) && group.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-fn is_attribute(name: &str, value: &str) -> bool {
-    let in_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-    (1..=ATTRIBUTE_NAME_CHARS_MAX).contains(&name.len())
-        && name.bytes().all(in_name)
-        && !value.is_empty()
-        && value.chars().all(is_permitted)
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
+    use millrace_ports::DELAY_MS_MAX;
+
     use super::*;
 
-    fn message(body: &str) -> OutgoingMessage {
-        OutgoingMessage { body: body.into(), ..OutgoingMessage::default() }
-    }
-
-    fn with_attribute(name: &str, value: &str) -> OutgoingMessage {
-        OutgoingMessage { attributes: BTreeMap::from([(name.into(), value.into())]), ..message("{}") }
-    }
-
     #[test]
-    fn attributes_count_against_the_bound() {
-        let mut full = with_attribute("ab", "cde");
-        full.body = "x".repeat(MESSAGE_BYTES_MAX - 11);
-        assert_eq!(Outgoing::of(full.clone()).unwrap().bytes, MESSAGE_BYTES_MAX);
-        full.body.push('x');
-        assert!(Outgoing::of(full).is_err());
-    }
-
-    #[test]
-    fn what_sqs_would_refuse_is_refused_before() {
-        let too_many = (0..=10).map(|n| (n.to_string(), "v".to_owned())).collect();
-        for bad in [
-            message(""),
-            message("a\u{0}b"),
-            message("\u{ffff}"),
-            OutgoingMessage { delay_ms: DELAY_MS_MAX + 1, ..message("a") },
-            OutgoingMessage { group: Some("a b".into()), ..message("a") },
-            OutgoingMessage { group: Some(String::new()), ..message("a") },
-            OutgoingMessage { attributes: too_many, ..message("a") },
-            with_attribute("", "v"),
-            with_attribute("a b", "v"),
-            with_attribute("a", ""),
-            with_attribute("a", "\u{1b}"),
-        ] {
-            assert!(Outgoing::of(bad.clone()).is_err(), "{bad:?}");
-        }
-        assert!(Outgoing::of(message("\t\r\n {\"ä\": \"😀\u{fffd}\"}")).is_ok());
+    fn a_message_that_breaks_a_rule_is_refused_and_another_is_as_large_as_it_says() {
+        let message = OutgoingMessage {
+            body: "{}".into(),
+            attributes: BTreeMap::from([("ab".into(), "cde".into())]),
+            ..OutgoingMessage::default()
+        };
+        assert_eq!(Outgoing::of(message.clone()).unwrap().bytes, 2 + 11);
+        let in_no_group = OutgoingMessage { group: Some(String::new()), ..message };
+        assert!(Outgoing::of(in_no_group).is_err());
     }
 
     #[test]

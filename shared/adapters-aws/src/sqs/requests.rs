@@ -388,6 +388,37 @@ async fn a_named_letter_is_on_its_queue_before_it_is_gone_and_others_are_put_bac
     );
 }
 
+/// SQS itself says nothing on what it gives up.
+#[tokio::test]
+async fn a_letter_that_sqs_gave_up_says_so_when_it_goes_back() {
+    let worn = |attributes: Value| {
+        let mut message = delivered("a", 5);
+        message["MessageAttributes"] = attributes;
+        message
+    };
+    let text = |value: &str| json!({ "DataType": "String", "StringValue": value });
+    let ten: serde_json::Map<String, Value> = (0..10).map(|n| (format!("n{n}"), text("v"))).collect();
+    let reason = text("received as often as the queue permits without being deleted");
+    for (attributes, sent) in [
+        (
+            json!({ "traceparent": text("00-ab-cd-01") }),
+            json!({
+                "traceparent": text("00-ab-cd-01"),
+                "dead-letter-code": text("received_too_often"),
+                "dead-letter-reason": reason,
+            }),
+        ),
+        (Value::Object(ten.clone()), Value::Object(ten)),
+    ] {
+        let mut replies = look(&[worn(attributes)]);
+        replies.extend([batch(&[("0", None)]), batch(&[("0", None)])]);
+        let replay = Replay::of(replies);
+        let redrive = Redrive { message_id: "a".into(), delay_ms: 0 };
+        assert_eq!(dead_letters(&replay).redrive(QUEUE, &[redrive]).await.unwrap(), ["a"]);
+        assert_eq!(replay.sent()[8].json()["Entries"][0]["MessageAttributes"], sent);
+    }
+}
+
 #[tokio::test]
 async fn a_letter_that_cannot_be_sent_stays_a_letter() {
     let mut replies = look(&[delivered("a", 5), delivered("b", 7)]);

@@ -11,8 +11,8 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use millrace_domain::{QueueName, Timestamp};
 use millrace_ports::{
-    DEAD_LETTERS_PAGE_MAX, DELAY_MS_MAX, DeadLetter, DeadLetterPage, DeadLetters, ErrorKind, OutgoingMessage,
-    PortError, REDRIVE_MAX, Receipt, ReceivedMessage, Redrive,
+    DEAD_LETTER_CODE, DEAD_LETTER_REASON, DEAD_LETTERS_PAGE_MAX, DELAY_MS_MAX, DeadLetter, DeadLetterPage,
+    DeadLetters, ErrorKind, OutgoingMessage, PortError, REDRIVE_MAX, Receipt, ReceivedMessage, Redrive,
 };
 
 use super::failure::failure;
@@ -42,13 +42,8 @@ impl SqsDeadLetters {
         urls: &SqsQueueUrls,
         letters: Vec<(ReceivedMessage, u64)>,
     ) -> (Vec<String>, Result<(), PortError>) {
-        let outgoing = |(letter, delay_ms): &(ReceivedMessage, u64)| OutgoingMessage {
-            body: letter.body.clone(),
-            group: letter.group.clone(),
-            delay_ms: *delay_ms,
-            attributes: letter.attributes.clone(),
-        };
-        let sent = self.queues.send_all(&urls.queue, letters.iter().map(outgoing).collect()).await;
+        let outgoing = letters.iter().map(|(letter, delay_ms)| redriven(letter, *delay_ms)).collect();
+        let sent = self.queues.send_all(&urls.queue, outgoing).await;
         let (mut moved, mut receipts, mut kept) = (Vec::new(), Vec::new(), Vec::new());
         let mut outcome = Ok(());
         for ((letter, _), sent) in letters.into_iter().zip(sent) {
@@ -165,6 +160,21 @@ impl DeadLetters for SqsDeadLetters {
             failed
         })
     }
+}
+
+/// A letter on its way back. One that SQS gave up by itself says so from now on, for its worker knows it by that; if it has no
+/// room for it, it goes as it is.
+fn redriven(letter: &ReceivedMessage, delay_ms: u64) -> OutgoingMessage {
+    let ReceivedMessage { body, group, attributes, .. } = letter.clone();
+    let unmarked = OutgoingMessage { body, group, delay_ms, attributes };
+    if letter.is_redriven() {
+        return unmarked;
+    }
+    let letter = dead_letter(letter.clone());
+    let mut marked = unmarked.clone();
+    marked.attributes.insert(DEAD_LETTER_CODE.to_owned(), letter.code().to_owned());
+    marked.attributes.insert(DEAD_LETTER_REASON.to_owned(), letter.reason().to_owned());
+    if marked.check().is_ok() { marked } else { unmarked }
 }
 
 /// Where a letter stands among the others; a cursor is one as text.

@@ -169,6 +169,12 @@ async fn a_message_received_too_often_becomes_a_letter() {
         assert_eq!((letters.len(), letters[0].body.as_str()), (1, "poison"));
         assert_eq!((letters[0].code(), letters[0].group.as_deref()), ("received_too_often", Some("acme")));
     }
+    let letter = fixture.dead_letters.list(QUEUE, None, 10).await.unwrap().letters.remove(0);
+    assert_eq!(letter.attributes, BTreeMap::new(), "SQS says nothing on it");
+    let redrive = Redrive { message_id: letter.message_id, delay_ms: 0 };
+    fixture.dead_letters.redrive(QUEUE, &[redrive]).await.unwrap();
+    let again = receive_one(&fixture).await;
+    assert_eq!((again.is_redriven(), again.receive_count), (true, 1));
 }
 
 #[tokio::test]

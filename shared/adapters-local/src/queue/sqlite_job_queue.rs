@@ -7,8 +7,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use millrace_domain::{QueueName, Timestamp};
 use millrace_ports::{
-    Clock, DELAY_MS_MAX, DeadLetterCode, ErrorKind, JobConsumer, JobQueue, MESSAGE_BYTES_MAX,
-    OutgoingMessage, PortError, QueueDepth, QueuePolicy, Receipt, ReceivedMessage, VISIBILITY_MS_MAX,
+    Clock, DeadLetterCode, ErrorKind, JobConsumer, JobQueue, OutgoingMessage, PortError, QueueDepth,
+    QueuePolicy, Receipt, ReceivedMessage, VISIBILITY_MS_MAX,
 };
 use tokio::sync::Notify;
 
@@ -242,20 +242,11 @@ impl JobConsumer for SqliteJobQueue {
     }
 }
 
-/// The bounds of SQS, attributes included, so that what works here works there.
+/// The bounds of SQS, so that what works here works there.
 fn check(name: QueueName, message: &OutgoingMessage) -> Result<(), PortError> {
-    let refuse = |rule: String| {
-        Err(PortError::caused(ErrorKind::Invalid, format!("send a message to queue {name}"), rule))
-    };
-    let attributes: usize = message.attributes.iter().map(|(name, value)| name.len() + value.len()).sum();
-    let bytes = message.body.len() + attributes;
-    if bytes > MESSAGE_BYTES_MAX {
-        return refuse(format!("it has {bytes} bytes, more than {MESSAGE_BYTES_MAX}"));
-    }
-    if message.delay_ms > DELAY_MS_MAX {
-        return refuse(format!("its delay is {} ms, more than {DELAY_MS_MAX}", message.delay_ms));
-    }
-    Ok(())
+    message.check().map_err(|rule| {
+        PortError::caused(ErrorKind::Invalid, format!("send a message to queue {name}"), rule)
+    })
 }
 
 /// The same error for another entry.

@@ -92,7 +92,8 @@ pub struct Accepted {
     pub replayed: bool,
 }
 
-/// Why a content was not accepted. Nothing of it is kept.
+/// Why a content was not accepted. Nothing of it is kept; only a port's failure may leave open whether the event was
+/// appended, and then the content stays until the sweeper has seen which.
 #[derive(Debug, thiserror::Error)]
 pub enum AcceptError {
     /// Longer than the limit.
@@ -124,6 +125,15 @@ pub enum AcceptError {
     /// A port failed.
     #[error(transparent)]
     Port(#[from] PortError),
+}
+
+/// What became of a content that was stored already.
+pub(crate) struct AcceptedStored {
+    pub(crate) accepted: Accepted,
+    /// Whether the document uses it: one equal to the current content makes no new generation.
+    pub(crate) used: bool,
+    /// Whether its job was sent.
+    pub(crate) sent: Result<(), PortError>,
 }
 
 /// What distinguishes an upload from a replacement.
@@ -198,21 +208,21 @@ impl AcceptContent {
         Err(AcceptError::Empty)
     }
 
-    /// Accepts a content that is stored already, and says whether the document uses it: one equal to the current content
-    /// makes no new generation. No claim fences it; whoever calls it has seen that the upload was not accepted up to the
-    /// version in the plan.
+    /// Accepts a content that is stored already. No claim fences it; whoever calls it has seen that the upload was not
+    /// accepted up to the version in the plan.
     pub(crate) async fn accept_stored(
         &self,
         plan: &Plan,
         upload_id: UploadId,
         upload: &Description,
         stored: &StoredBlob,
-    ) -> Result<(Accepted, bool), AcceptError> {
+    ) -> Result<AcceptedStored, AcceptError> {
         let executed = self.append(plan, None, upload_id, upload, stored).await?;
         let accepted = answer(&plan.key, &executed.document, &upload.trace);
-        self.send_owed(&plan.key, &executed, &upload.trace).await?;
-        let replayed = executed.appended.is_empty();
-        Ok((Accepted { replayed, ..accepted }, executed.document.upload_id == upload_id))
+        let accepted = Accepted { replayed: executed.appended.is_empty(), ..accepted };
+        let sent = self.jobs.send_owed(&plan.key, before(&executed), &executed.document, &upload.trace).await;
+        let used = executed.document.upload_id == upload_id;
+        Ok(AcceptedStored { accepted, used, sent: sent.map(drop) })
     }
 
     /// Refuses another model than the collection's before the content comes in. Gives whether there is the collection.
@@ -254,7 +264,7 @@ impl AcceptContent {
         let claim = match &upload.idempotency_key {
             None => None,
             Some(key) => match self.claim(key, &plan, upload, stored).await? {
-                Claimed::Replay(accepted) => return self.replay(*accepted).await,
+                Claimed::Replay(accepted) => return Ok(self.replay(*accepted).await),
                 // If it was taken over from a request that died: that one appended nothing, for an append completes the
                 // claim in the same transaction.
                 Claimed::New(claim) => Some(claim),
@@ -267,16 +277,24 @@ impl AcceptContent {
                 if let Some(claim) = claim.filter(|_| executed.appended.is_empty()) {
                     self.ledger.complete(&claim, &to_result(&accepted)).await?;
                 }
-                self.send_owed(&plan.key, &executed, &upload.trace).await?;
+                let (document, before) = (&executed.document, before(&executed));
+                self.jobs.send_owed_if_possible(&plan.key, before, document, &upload.trace).await;
                 // A content equal to the current one made no new generation; its blob is not needed.
                 Ok(Accepted { replayed: executed.document.upload_id != upload_id, ..accepted })
             }
             Err(error) => {
                 if let Some(claim) = claim {
-                    self.ledger.release(&claim, true).await?;
+                    self.release(&claim).await;
                 }
                 Err(error)
             }
+        }
+    }
+
+    /// Gives the claim of a request that failed back. If that fails, too, a repetition waits for the lease to end.
+    pub(crate) async fn release(&self, claim: &Claim) {
+        if let Err(error) = self.ledger.release(claim, true).await {
+            tracing::warn!(%error, "the claim of a failed request runs out by itself");
         }
     }
 
@@ -342,26 +360,23 @@ impl AcceptContent {
         Err(PortError::new(ErrorKind::Conflict, attempted).into())
     }
 
-    /// The jobs that the new content is owed; of one that made no generation there are none.
-    async fn send_owed(
-        &self,
-        key: &DocumentKey,
-        executed: &Executed,
-        trace: &Trace,
-    ) -> Result<(), PortError> {
-        let before = executed.appended.is_empty().then_some(&executed.document);
-        self.jobs.send_owed(key, before, &executed.document, trace).await.map(drop)
+    /// The first answer again; and its job again, if that is possible.
+    async fn replay(&self, accepted: Accepted) -> Accepted {
+        if let Err(error) = self.send_again(&accepted).await {
+            tracing::warn!(document.id = %accepted.key.document_id, %error, "owed jobs are left to the sweeper");
+        }
+        Accepted { replayed: true, ..accepted }
     }
 
-    /// The first answer again; and its job again, since the first request may have died before sending it.
-    pub(crate) async fn replay(&self, accepted: Accepted) -> Result<Accepted, AcceptError> {
+    /// Sends the job of an accepted content again, since the first request may have died before sending it.
+    pub(crate) async fn send_again(&self, accepted: &Accepted) -> Result<(), PortError> {
         if let Some(document) = self.documents.load(&accepted.key).await?
             && document.is_processing(accepted.generation)
             && document.stage == Stage::Extract
         {
             self.jobs.send_owed(&accepted.key, None, &document, &accepted.trace).await?;
         }
-        Ok(Accepted { replayed: true, ..accepted })
+        Ok(())
     }
 
     async fn claim(
@@ -405,6 +420,11 @@ impl AcceptContent {
             remember_ms: REQUEST_REMEMBER_MS,
         }
     }
+}
+
+/// What was owed before: of a content that made no generation, all that is owed now.
+fn before(executed: &Executed) -> Option<&Document> {
+    executed.appended.is_empty().then_some(&executed.document)
 }
 
 enum Claimed {

@@ -21,7 +21,7 @@ impl CancelIngestion {
     /// Cancels. Repeating it changes nothing.
     pub async fn run(&self, key: &DocumentKey, trace: &Trace) -> Result<Document, ExecuteError> {
         let executed = self.documents.execute(key, &Context::of(trace), Command::CancelIngestion).await?;
-        self.jobs.send_owed(key, None, &executed.document, trace).await?;
+        self.jobs.send_owed_if_possible(key, None, &executed.document, trace).await;
         Ok(executed.document)
     }
 }

@@ -55,6 +55,16 @@ pub enum CompleteError {
     /// The content is refused.
     #[error(transparent)]
     Accept(#[from] AcceptError),
+    /// The content is accepted, and what comes behind that failed: its job is not sent, or the upload's record is still there.
+    /// A client has its answer. A message comes again and catches up; without one the sweeper does.
+    #[error("upload is completed, but something behind it is left to be done")]
+    Unfinished {
+        /// The answer.
+        completed: Box<CompletedUpload>,
+        /// What failed.
+        #[source]
+        error: PortError,
+    },
 }
 
 impl From<PortError> for CompleteError {
@@ -71,6 +81,7 @@ impl CompleteError {
             Self::Accept(AcceptError::Port(error) | AcceptError::Execute(ExecuteError::Port(error))) => {
                 Some(error)
             }
+            Self::Unfinished { error, .. } => Some(error),
             Self::NotFound | Self::NotReceived | Self::Expired | Self::Mismatch | Self::Accept(_) => None,
         }
     }
@@ -113,8 +124,7 @@ impl CompleteUpload {
             let since = pending.replaces.unwrap_or(Version::NONE);
             if let Some(found) = self.history.find(key, upload, since).await? {
                 let completed = self.replay(found).await?;
-                self.forget(key, upload).await?;
-                return Ok(Some(completed));
+                return self.forget(key, upload, completed).await.map(Some);
             }
         }
         let stored = check(pending, stored, self.accept.documents.now())?;
@@ -122,27 +132,35 @@ impl CompleteUpload {
         let collection_exists = self.accept.check_model(key, &pending.collection).await?;
         let plan = Plan { key: key.clone(), replaces: pending.replaces.is_some(), if_version };
         let description = description(pending, collection_exists);
-        let (accepted, used) = match self.accept.accept_stored(&plan, upload, &description, stored).await {
+        let stored = match self.accept.accept_stored(&plan, upload, &description, stored).await {
             Err(AcceptError::Execute(ExecuteError::VersionDiffers { .. })) => return Ok(None),
-            accepted => accepted?,
+            stored => stored?,
         };
-        if used {
-            self.forget(key, upload).await?;
-        } else {
-            self.remember(key, upload, pending, &accepted).await?;
+        let completed = CompletedUpload { accepted: stored.accepted, filename: pending.filename.clone() };
+        if !stored.used {
+            self.remember(key, upload, pending, &completed.accepted).await?;
+            return Ok(Some(completed));
         }
-        Ok(Some(CompletedUpload { accepted, filename: pending.filename.clone() }))
+        let completed = finished(completed, stored.sent)?;
+        self.forget(key, upload, completed).await.map(Some)
     }
 
     async fn replay(&self, completed: CompletedUpload) -> Result<CompletedUpload, CompleteError> {
-        let accepted = self.accept.replay(completed.accepted).await?;
-        Ok(CompletedUpload { accepted, ..completed })
+        let sent = self.accept.send_again(&completed.accepted).await;
+        let accepted = Accepted { replayed: true, ..completed.accepted };
+        finished(CompletedUpload { accepted, ..completed }, sent)
     }
 
     /// Removes the record of an accepted upload. Nothing is decided by it any more; if that fails, a repetition finds the
     /// upload in the history and removes the record then.
-    async fn forget(&self, key: &DocumentKey, upload: UploadId) -> Result<(), PortError> {
-        self.accept.blobs.delete(&BlobKey::pending(key, upload)).await.map(drop)
+    async fn forget(
+        &self,
+        key: &DocumentKey,
+        upload: UploadId,
+        completed: CompletedUpload,
+    ) -> Result<CompletedUpload, CompleteError> {
+        let removed = self.accept.blobs.delete(&BlobKey::pending(key, upload)).await;
+        finished(completed, removed.map(drop))
     }
 
     /// A content equal to the document's current one makes no event that would tell a repetition the answer, and is not
@@ -158,6 +176,17 @@ impl CompleteUpload {
         let record = PendingUpload { answer: Some(accepted.clone()), ..pending.clone() };
         record.save(blobs, key, upload).await?;
         blobs.delete(&BlobKey::source(key, upload)).await.map(drop)
+    }
+}
+
+/// A completed upload, if what comes behind it succeeded, too.
+fn finished(
+    completed: CompletedUpload,
+    behind: Result<(), PortError>,
+) -> Result<CompletedUpload, CompleteError> {
+    match behind {
+        Ok(()) => Ok(completed),
+        Err(error) => Err(CompleteError::Unfinished { completed: Box::new(completed), error }),
     }
 }
 

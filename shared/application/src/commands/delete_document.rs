@@ -27,7 +27,7 @@ impl DeleteDocument {
     ) -> Result<Document, ExecuteError> {
         let context = Context { if_version, ..Context::of(trace) };
         let executed = self.documents.execute(key, &context, Command::RequestDeletion).await?;
-        self.jobs.send_owed(key, None, &executed.document, trace).await?;
+        self.jobs.send_owed_if_possible(key, None, &executed.document, trace).await;
         Ok(executed.document)
     }
 }

@@ -1,5 +1,5 @@
-//! The outbox's second half: takes appended events in order and publishes them. On the first failure it stops, so that
-//! the events of a document leave in order; what was not published comes again.
+//! The outbox's second half: takes appended events in order and publishes them. The bus stops at the first failure, so that
+//! the events of a document leave in order; from there on all of them come again, those that went out, too.
 
 use std::sync::Arc;
 
@@ -18,7 +18,8 @@ impl PublishEvents {
         Self { bus }
     }
 
-    /// Publishes events in order. On failure gives the position of the first that is not known to be published.
+    /// Publishes events, those of each document in order. On failure gives the position of the first that is not known to be
+    /// published: from there they are to be published again.
     pub async fn run(&self, events: &[EventEnvelope]) -> Result<(), (usize, PortError)> {
         let answers = self.bus.publish(events).await;
         let first_failure =

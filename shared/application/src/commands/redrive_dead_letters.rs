@@ -1,5 +1,6 @@
 //! Puts dead letters back to work. It moves messages and nothing else: the worker that receives one knows it by its
-//! attributes, retries the document that failed with it, and goes on from what is there. So a crash in between loses
+//! attributes (`DeadLetters::redrive_all` has an exception), retries the document that failed with it, and goes on from what is
+//! there. So a crash in between loses
 //! nothing (the letter or the message is there, or both), and a redrive that is repeated finds nothing left to move.
 
 use std::collections::{BTreeMap, BTreeSet};

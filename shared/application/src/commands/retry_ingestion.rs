@@ -34,7 +34,7 @@ impl RetryIngestion {
         }
         let command = Command::RetryIngestion { job_id: self.ids.job_id() };
         let executed = self.documents.execute(key, &Context::of(trace), command).await?;
-        self.jobs.send_owed(key, None, &executed.document, trace).await?;
+        self.jobs.send_owed_if_possible(key, None, &executed.document, trace).await;
         Ok(executed.document)
     }
 }

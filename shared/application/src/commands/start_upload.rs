@@ -111,7 +111,7 @@ impl StartUpload {
             (Ok(_), Some(claim)) => {
                 self.accept.ledger.complete(claim, &claimed.name.to_string()).await?;
             }
-            (Err(_), Some(claim)) => self.accept.ledger.release(claim, true).await?,
+            (Err(_), Some(claim)) => self.accept.release(claim).await,
             (_, None) => {}
         }
         begun

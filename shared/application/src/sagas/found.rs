@@ -11,12 +11,17 @@ pub(crate) struct Found {
     vectors: u64,
     blobs: u64,
     bytes: u64,
+    /// Absent in notes of releases that did not count them.
+    #[serde(default)]
+    cached_vectors: u64,
 }
 
 impl Found {
-    /// Both counts together.
-    pub(crate) fn new(index: IndexUsage, content: BlobUsage) -> Self {
-        Self { chunks: index.chunks, vectors: index.vectors, blobs: content.blobs, bytes: content.bytes }
+    /// The counts of index, blob store and embedding cache together.
+    pub(crate) fn new(index: IndexUsage, content: BlobUsage, cached_vectors: u64) -> Self {
+        let IndexUsage { chunks, vectors } = index;
+        let BlobUsage { blobs, bytes } = content;
+        Self { chunks, vectors, blobs, bytes, cached_vectors }
     }
 
     /// The text to keep with the claim.
@@ -34,6 +39,11 @@ impl Found {
         IndexUsage { chunks: removed.chunks.max(self.chunks), vectors: removed.vectors.max(self.vectors) }
     }
 
+    /// What was removed from the embedding cache, by this attempt and those before it.
+    pub(crate) fn cached_vectors(self, removed: u64) -> u64 {
+        removed.max(self.cached_vectors)
+    }
+
     /// What was removed from the blob store, by this attempt and those before it.
     pub(crate) fn content(self, removed: BlobUsage) -> BlobUsage {
         BlobUsage { blobs: removed.blobs.max(self.blobs), bytes: removed.bytes.max(self.bytes) }
@@ -46,10 +56,13 @@ mod tests {
 
     #[test]
     fn a_successor_reports_what_its_predecessor_found() {
-        let found = Found::new(IndexUsage { chunks: 5, vectors: 4 }, BlobUsage { blobs: 3, bytes: 300 });
+        let found = Found::new(IndexUsage { chunks: 5, vectors: 4 }, BlobUsage { blobs: 3, bytes: 300 }, 7);
         let found = Found::from_memo(&found.to_memo());
         assert_eq!(found.index(IndexUsage::default()), IndexUsage { chunks: 5, vectors: 4 });
         assert_eq!(found.content(BlobUsage { blobs: 4, bytes: 20 }), BlobUsage { blobs: 4, bytes: 300 });
+        assert_eq!((found.cached_vectors(0), found.cached_vectors(8)), (7, 8));
         assert_eq!(Found::from_memo(""), Found::default());
+        let earlier = r#"{"chunks":5,"vectors":4,"blobs":3,"bytes":300}"#;
+        assert_eq!(Found::from_memo(earlier).index(IndexUsage::default()).chunks, 5);
     }
 }

@@ -50,7 +50,8 @@ impl PurgeDocument {
             return Ok(JobOutcome::Acknowledge);
         }
         let index = self.index.usage(&key, &document.collection, None).await?;
-        let found = Found::new(index, self.blobs.usage(&BlobPrefix::document(&key)).await?);
+        let content = self.blobs.usage(&BlobPrefix::document(&key)).await?;
+        let found = Found::new(index, content, self.vectors.count_up_to(&key, document.generation).await?);
         let begun = self.steps.begin_noting(StepKey::purge_document(&key), found.to_memo()).await?;
         let claim = match begun {
             Begun::Claimed(claim) => claim,
@@ -104,6 +105,7 @@ impl PurgeDocument {
         }
         let removed = self.index.purge(key, &document.collection, None, None).await?;
         let IndexUsage { chunks, vectors } = found.index(removed);
+        let cached_vectors = found.cached_vectors(cached_vectors);
         Ok(Command::RecordVectorsPurged { generation: None, chunks, vectors, cached_vectors, attempts })
     }
 

@@ -92,11 +92,15 @@ impl PurgeGeneration {
         let removed = self.index.purge(key, &document.collection, Some(generation), only_at).await?;
         let removed = found.index(removed);
         let left = self.index.usage(key, &document.collection, Some(generation)).await?;
+        if left != IndexUsage::default() {
+            let attempted = format!("purge generation {generation} of {}", key.document_id);
+            return Err(PortError::new(ErrorKind::Unavailable, attempted).into());
+        }
         let mut commands = vec![Command::RecordVectorsPurged {
             generation: Some(generation),
             chunks: removed.chunks,
             vectors: removed.vectors,
-            cached_vectors: self.purge_cache(key, document, residue).await?,
+            cached_vectors: found.cached_vectors(self.purge_cache(key, document, residue).await?),
             attempts,
         }];
         if residue.content {
@@ -108,10 +112,6 @@ impl PurgeGeneration {
                 bytes,
                 attempts,
             });
-        }
-        if left != IndexUsage::default() {
-            let attempted = format!("purge generation {generation} of {}", key.document_id);
-            return Err(PortError::new(ErrorKind::Unavailable, attempted).into());
         }
         let context = Context::of(trace).completing(claim, "purged");
         if self.documents.execute_all(key, &context, commands).await?.appended.is_empty() {
@@ -131,10 +131,7 @@ impl PurgeGeneration {
         if !residue.content {
             return Ok(0);
         }
-        let published = document.published.map(|published| published.generation);
-        let others = published.into_iter().chain([document.generation]);
-        let others = others.filter(|generation| *generation != residue.generation);
-        self.vectors.remove_superseded(key, residue.generation, others).await
+        self.vectors.remove_superseded(key, residue.generation, in_use(document, residue)).await
     }
 
     /// What there is to remove.
@@ -146,8 +143,10 @@ impl PurgeGeneration {
     ) -> Result<Found, PortError> {
         let index = self.index.usage(key, &document.collection, Some(residue.generation)).await?;
         if !residue.content {
-            return Ok(Found::new(index, BlobUsage::default()));
+            return Ok(Found::new(index, BlobUsage::default(), 0));
         }
+        let others = in_use(document, residue);
+        let cached_vectors = self.vectors.count_superseded(key, residue.generation, others).await?;
         let mut content = self.blobs.usage(&BlobPrefix::chunks(key, residue.generation)).await?;
         for blob in [BlobKey::text(key, residue.generation), BlobKey::source(key, residue.upload_id)] {
             match self.blobs.open(&blob, Some(0..0)).await {
@@ -159,7 +158,7 @@ impl PurgeGeneration {
                 Err(error) => return Err(error),
             }
         }
-        Ok(Found::new(index, content))
+        Ok(Found::new(index, content, cached_vectors))
     }
 
     async fn remove_content(&self, key: &DocumentKey, residue: Residue) -> Result<BlobUsage, PortError> {
@@ -171,6 +170,13 @@ impl PurgeGeneration {
             bytes: chunks.bytes + text.bytes + source.bytes,
         })
     }
+}
+
+/// The other generations whose texts are in use still.
+fn in_use(document: &Document, residue: Residue) -> impl Iterator<Item = Generation> {
+    let published = document.published.map(|published| published.generation);
+    let generations = published.into_iter().chain([document.generation]);
+    generations.filter(move |generation| *generation != residue.generation)
 }
 
 fn owed(document: &Document, generation: Generation) -> Option<Residue> {

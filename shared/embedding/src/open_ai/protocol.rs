@@ -4,6 +4,9 @@ use http::{HeaderMap, StatusCode, header};
 use millrace_ports::{EmbedderError, Embedding};
 use serde::{Deserialize, Serialize};
 
+/// A header of OpenAI's own, finer than `Retry-After`.
+const RETRY_AFTER_MS: &str = "retry-after-ms";
+
 /// The body of a request.
 #[derive(Debug, Serialize)]
 pub(super) struct Request<'a> {
@@ -69,7 +72,7 @@ pub(super) fn read(body: &[u8], texts: usize, dimensions: u16) -> Result<Vec<Emb
 /// What a status other than success means. Of the body only the error's code and type are passed on, because its
 /// message may quote the key or the text.
 pub(super) fn failure(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> EmbedderError {
-    if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+    if is_throttling(status, headers) {
         return EmbedderError::Throttled { retry_after_ms: retry_after_ms(headers) };
     }
     let detail = serde_json::from_slice::<Failure>(body).ok().map(|failure| failure.error);
@@ -89,11 +92,18 @@ pub(super) fn failure(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> E
     }
 }
 
+/// Whether the service asks to come back, rather than being away. 503 alone is also what a proxy says whose server is
+/// gone, and throttling spends no attempt: such a document would never end. One that says when to come back is there.
+fn is_throttling(status: StatusCode, headers: &HeaderMap) -> bool {
+    let says_when = || headers.contains_key(RETRY_AFTER_MS) || headers.contains_key(header::RETRY_AFTER);
+    status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::SERVICE_UNAVAILABLE && says_when()
+}
+
 /// The wait that a service asks for: `retry-after-ms`, or `Retry-After` in seconds. A date is not understood; the
 /// caller then waits as long as it thinks right.
 fn retry_after_ms(headers: &HeaderMap) -> Option<u64> {
     let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
-    let ms = number("retry-after-ms")
+    let ms = number(RETRY_AFTER_MS)
         .or_else(|| number(header::RETRY_AFTER.as_str()).map(|seconds| seconds * 1e3))?;
     (ms.is_finite() && ms >= 0.0).then_some(ms.ceil() as u64)
 }
@@ -129,6 +139,13 @@ mod tests {
         let of = |status, headers: &HeaderMap| failure(status, headers, b"");
         assert_eq!(
             of(StatusCode::TOO_MANY_REQUESTS, &headers),
+            EmbedderError::Throttled { retry_after_ms: None }
+        );
+        let nobody_behind = of(StatusCode::SERVICE_UNAVAILABLE, &headers);
+        assert_eq!(nobody_behind, EmbedderError::Unavailable("status 503".to_owned()));
+        headers.insert("retry-after", http::HeaderValue::from_static("Wed, 21 Oct 2026 07:28:00 GMT"));
+        assert_eq!(
+            of(StatusCode::SERVICE_UNAVAILABLE, &headers),
             EmbedderError::Throttled { retry_after_ms: None }
         );
         headers.insert("retry-after", http::HeaderValue::from_static("1.5"));

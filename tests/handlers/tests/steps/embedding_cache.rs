@@ -1,8 +1,10 @@
 //! What was embedded once is not paid for again: by a copy, a retry, or a new generation of which little changed. Tenants
 //! do not share.
 
-use handlers::World;
-use millrace_domain::{DocumentEvent, DocumentKey, Generation, Status};
+use std::collections::BTreeSet;
+
+use handlers::{Answer, World};
+use millrace_domain::{DocumentEvent, DocumentKey, Generation, QueueName, Status};
 use millrace_test_support::builders::{tenant, trace};
 
 use crate::prose::prose;
@@ -81,4 +83,27 @@ async fn a_superseded_generation_takes_the_vectors_of_its_own_texts_with_it() {
     world.delete.run(&key, None, &trace(&*world.ids)).await.unwrap();
     world.settle().await;
     assert_eq!(world.cached(&key, &[kept, changed, second].concat()).await, 0);
+}
+
+/// Both are purged by one deletion, since the earlier one's own purge has not come yet.
+#[tokio::test]
+async fn a_text_of_two_generations_is_counted_once_in_the_receipt() {
+    let world = World::new().await;
+    let text = prose("ferry", 9);
+    let key = world.ready(&text).await;
+    world.replace(&key, &format!("{text}\n\n{}", prose("harbour", 2))).await;
+    for queue in [QueueName::Ingest, QueueName::Embed] {
+        while world.deliver(queue, 1).await != Answer::Nothing {}
+    }
+    world.drop_messages(QueueName::Purge).await;
+    let (first, second) = (
+        world.chunk_hashes(&key, Generation::FIRST).await,
+        world.chunk_hashes(&key, Generation::new(2)).await,
+    );
+    let distinct: BTreeSet<_> = first.iter().chain(&second).map(|hash| hash.as_str()).collect();
+    assert!(distinct.len() < first.len() + second.len(), "no text is in both");
+    world.delete.run(&key, None, &trace(&*world.ids)).await.unwrap();
+    world.settle().await;
+    let receipt = world.document(&key).await.deletion.unwrap().receipt.unwrap();
+    assert_eq!(receipt.cached_vectors, distinct.len() as u64);
 }

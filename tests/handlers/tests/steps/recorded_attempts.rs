@@ -2,7 +2,7 @@
 
 use handlers::{Answer, Trouble, World};
 use millrace_domain::{
-    DocumentEvent, DocumentKey, QueueName, SagaHistory, SagaStep, SagaStepName, SagaStepOutcome,
+    DocumentEvent, DocumentKey, Generation, QueueName, SagaHistory, SagaStep, SagaStepName, SagaStepOutcome,
 };
 use millrace_test_support::Fault;
 use millrace_test_support::builders::trace;
@@ -77,6 +77,50 @@ async fn a_compensation_that_failed_once_is_recorded_with_two_attempts() {
     let steps = steps(&world, &key).await;
     let purge = steps.iter().find(|step| step.step == SagaStepName::PurgeGeneration).unwrap();
     assert_eq!((purge.outcome, purge.attempts), (SagaStepOutcome::Done, Some(2)));
+}
+
+/// What a first attempt removed must not be lost with it.
+#[tokio::test]
+async fn a_receipt_counts_the_cached_vectors_that_an_attempt_removed_before_it_failed() {
+    for fault in [Fault::FailBefore, Fault::HaltBefore] {
+        let world = World::new().await;
+        let key = world.upload(&prose("ferry", 9)).await;
+        world.settle().await;
+        let hashes = world.chunk_hashes(&key, Generation::FIRST).await;
+        let cached = world.cached(&key, &hashes).await as u64;
+        world.delete.run(&key, None, &trace(&*world.ids)).await.unwrap();
+        world.faults.arm_next("event_store.append", fault);
+        drop(world.until_halt().await);
+        world.faults.resume();
+        assert_eq!(world.faults.fired().len(), 1);
+        assert_eq!(world.cached(&key, &hashes).await, 0, "they were removed before");
+        world.settle().await;
+        let receipt = world.document(&key).await.deletion.unwrap().receipt.unwrap();
+        assert_eq!((receipt.cached_vectors, receipt.vectors), (cached, cached), "{fault:?}");
+    }
+}
+
+/// The same of a generation that was replaced.
+#[tokio::test]
+async fn a_purge_of_a_generation_counts_the_cached_vectors_that_it_removed_before_it_failed() {
+    let world = World::new().await;
+    let key = world.upload(&prose("ferry", 9)).await;
+    world.settle().await;
+    let hashes = world.chunk_hashes(&key, Generation::FIRST).await;
+    let cached = world.cached(&key, &hashes).await as u64;
+    world.replace(&key, &prose("lighthouse", 2)).await;
+    for queue in [QueueName::Ingest, QueueName::Embed] {
+        while world.deliver(queue, 1).await != Answer::Nothing {}
+    }
+    fail_purge_at(&world, "event_store.append").await;
+    assert_eq!(world.cached(&key, &hashes).await, 0);
+    world.settle().await;
+    let counts = |event: &DocumentEvent| match event {
+        DocumentEvent::VectorsPurged(purged) => Some((purged.vectors, purged.cached_vectors)),
+        _ => None,
+    };
+    let counted: Vec<_> = world.history(&key).await.iter().filter_map(|e| counts(&e.event)).collect();
+    assert_eq!(counted, [(cached, cached)]);
 }
 
 /// Delivers the purge, which fails at this call, and lets the wait pass.

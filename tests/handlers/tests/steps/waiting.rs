@@ -45,7 +45,7 @@ fn done() -> Answer {
 async fn a_throttled_job_comes_back_when_told_and_spends_no_attempt() {
     let world = World::new().await;
     let key = waiting(&world).await;
-    for (said, waits) in [(Some(7_000), 7_000), (None, 2_000), (Some(90_000), 90_000)] {
+    for (said, waits) in [(Some(7_000), 7_000), (None, 2_000), (Some(90_000), 90_000), (Some(0), 1_000)] {
         world.embedder.fail(Trouble::Throttled(said), 1);
         assert_eq!(deliver(&world).await, done(), "it is sent anew and the old message deleted");
         let depth = world.depth(QueueName::Embed).await;

@@ -47,6 +47,10 @@ impl EmbeddingCache for PartedCache {
         }
     }
 
+    async fn count(&self, tenant: &TenantId, hashes: &[ContentHash]) -> Result<u64, PortError> {
+        self.inner.count(tenant, hashes).await
+    }
+
     async fn remove(&self, tenant: &TenantId, hashes: &[ContentHash]) -> Result<u64, PortError> {
         match self.parting.of("embedding_cache.remove", hashes.len()) {
             None => self.inner.remove(tenant, hashes).await,
