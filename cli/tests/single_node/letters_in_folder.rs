@@ -16,8 +16,8 @@ use crate::client::eventually;
 use crate::keys::create_key;
 use crate::node::{Folder, Node};
 
-/// No job at all, with what a terminal must not be told.
-const UNREADABLE: &str = "no job \u{1b}[31m";
+/// No job at all, with what a terminal must not be told: of the characters that begin a command, the one that a queue takes.
+const UNREADABLE: &str = "no job \u{9b}31m";
 /// A job of another queue: given up as malformed, and yet it can be read whose it is.
 const MISPLACED: &str = r#"{"tenant_id":"acme","document_id":"0199a000-0000-7000-8000-000000000001",
     "job":"purge_document","correlation_id":"0199a000-0000-7000-8000-00000000c001"}"#;
@@ -52,7 +52,7 @@ fn listed(folder: &Path, arguments: &[&str]) -> Vec<Value> {
 /// A folder with two letters that cannot be read and one that can, and a node that gave them up and runs.
 async fn node_with_letters(folder: &Folder) -> (Node, String) {
     assert_eq!(folder.start().stop(), Some(0));
-    send(folder, &[UNREADABLE, MISPLACED, ""]).await;
+    send(folder, &[UNREADABLE, MISPLACED, "{}"]).await;
     let node = Node::start(&folder.path(), &["--require-api-keys"]);
     let key = format!("Bearer {}", create_key(folder, "acme"));
     let client = node.client();
@@ -89,12 +89,12 @@ async fn letters_that_nobody_can_read_are_the_operators() {
     assert!(all_nobodys && unreadable.iter().all(|letter| letter["error_code"] == "malformed"));
     let table = printed(&path, &["--unreadable"]);
     assert!(table.contains("malformed") && !table.contains("purge_document"), "{table}");
-    assert!(!table.contains('\u{1b}'), "a letter speaks to the terminal: {table:?}");
+    assert!(!table.contains('\u{9b}'), "a letter speaks to the terminal: {table:?}");
 
     let exported = printed(&path, &["--unreadable", "export"]);
     let exported: Vec<Value> = exported.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let bodies: Vec<_> = exported.iter().map(|letter| &letter["body"]).collect();
-    assert_eq!(bodies, [&json!(UNREADABLE), &json!("")]);
+    assert_eq!(bodies, [&json!(UNREADABLE), &json!("{}")]);
     assert_eq!(exported[0]["attributes"]["dead-letter-code"], "malformed");
 
     let would = printed(&path, &["--unreadable", "discard", "--all", "--dry-run"]);
