@@ -190,11 +190,20 @@ impl Steps {
         })
     }
 
-    /// The outcome of a failure outside any claim was made. The waits grow with the deliveries, or an outage of a minute
+    /// The outcome of a failure outside any claim. The waits grow with the deliveries, or an outage of a minute
     /// would use up all that the queue permits.
     pub(crate) fn unclaimed(&self, delivery: &Delivery, error: &PortError) -> JobOutcome {
         tracing::warn!(%error, "job comes again");
-        match JobOutcome::from_port_error(error, delivery.receive_count, self.claims.random()) {
+        JobOutcome::from_port_error(error, delivery.receive_count, self.claims.random())
+    }
+
+    /// The same of a job that was not admitted yet: redriven, it has its retry before it. A copy is redriven only if the
+    /// message itself cannot have had the retry; one that was delivered before comes back itself, known by its id.
+    pub(crate) fn unadmitted(&self, delivery: &Delivery, error: &PortError) -> JobOutcome {
+        match self.unclaimed(delivery, error) {
+            JobOutcome::Postpone { delay_ms } if delivery.redriven && delivery.receive_count > 1 => {
+                JobOutcome::Retry { delay_ms, reason: error.to_string() }
+            }
             JobOutcome::Postpone { delay_ms } if delivery.redriven => {
                 JobOutcome::PostponeRedriven { delay_ms }
             }

@@ -112,8 +112,15 @@ impl EmbedChunks {
         batch: BatchIndex,
     ) -> Result<JobOutcome, PortError> {
         let key = delivery.key();
-        self.leftovers.tidy_repeated(delivery).await?;
-        let document = match admit(&self.documents, &self.steps, &*self.ids, delivery, generation).await? {
+        let admission = match self.leftovers.tidy_repeated(delivery).await {
+            Ok(()) => admit(&self.documents, &self.steps, &*self.ids, delivery, generation).await,
+            Err(error) => Err(error),
+        };
+        let admission = match admission {
+            Ok(admission) => admission,
+            Err(error) => return Ok(self.steps.unadmitted(delivery, &error)),
+        };
+        let document = match admission {
             Admission::End(outcome) => return Ok(outcome),
             Admission::Settled(document) => {
                 self.send_owed(delivery, None, &document).await?;

@@ -87,8 +87,15 @@ impl IngestDocument {
 
     async fn step(&self, delivery: &Delivery, generation: Generation) -> Result<JobOutcome, PortError> {
         let key = delivery.key();
-        self.leftovers.tidy_repeated(delivery).await?;
-        let document = match admit(&self.documents, &self.steps, &*self.ids, delivery, generation).await? {
+        let admission = match self.leftovers.tidy_repeated(delivery).await {
+            Ok(()) => admit(&self.documents, &self.steps, &*self.ids, delivery, generation).await,
+            Err(error) => Err(error),
+        };
+        let admission = match admission {
+            Ok(admission) => admission,
+            Err(error) => return Ok(self.steps.unadmitted(delivery, &error)),
+        };
+        let document = match admission {
             Admission::End(outcome) => return Ok(outcome),
             Admission::Settled(document) => {
                 let outcome = self.repeat_follow_on(delivery, &document).await?;

@@ -108,6 +108,39 @@ async fn redriven_twice_it_is_retried_once() {
     assert_eq!((document.status, document.retries), (Status::Ready, 1));
 }
 
+/// Copies of it used up the attempts of its one retry. It has to wait for the purge like any other, and is no longer redriven
+/// when it comes again, under whatever id.
+#[tokio::test]
+async fn a_redriven_job_that_has_to_wait_after_its_retry_is_not_retried_once_more() {
+    let world = World::new().await;
+    let key = world.upload(&prose("ferry", 9)).await;
+    let attempts_max = StepPolicy::default().attempts_max;
+    for _ in 0..attempts_max {
+        world.faults.arm_next("blob_store.put_many", Fault::FailBefore);
+        world.deliver(QueueName::Ingest, 1).await;
+        world.clock.advance_ms(750_000);
+    }
+    let body = world.dead_letters(QueueName::Ingest).await.remove(0).body;
+    world.settle().await;
+    assert_eq!(redrive(&world, QueueName::Ingest).await, 1);
+    world.faults.arm_next("blob_store.put_many", Fault::FailBefore);
+    world.deliver(QueueName::Ingest, 1).await;
+    for _ in 1..attempts_max {
+        let copy = OutgoingMessage { body: body.clone(), ..OutgoingMessage::default() };
+        world.behind.queue.send(QueueName::Ingest, vec![copy]).await.remove(0).unwrap();
+        world.faults.arm_next("blob_store.put_many", Fault::FailBefore);
+        world.deliver(QueueName::Ingest, 1).await;
+    }
+    let failed = world.document(&key).await;
+    assert_eq!((failed.status, failed.retries, failed.residue.len()), (Status::Failed, 1, 1));
+    world.clock.advance_ms(1_500);
+    world.deliver(QueueName::Ingest, 1).await;
+    assert_eq!(world.depth(QueueName::Ingest).await.delayed, 1, "it waits for the purge");
+    world.settle().await;
+    let document = world.document(&key).await;
+    assert_eq!((document.status, document.retries), (Status::Failed, 1));
+}
+
 /// Extraction that always fails on the way: the same rules as for embedding, at the other queue.
 #[tokio::test]
 async fn an_ingest_job_is_dead_lettered_and_redriven_too() {
