@@ -38,18 +38,39 @@ impl ReadChunks {
     }
 
     /// Chunks from `first` on, at most `limit` (cut to 200), with the document they are of; an empty page if it is not
-    /// chunked yet. `None` if there is no such document.
+    /// chunked yet. `None` if there is no such document. Files that a deletion or a replacement takes away while they are
+    /// read are no fault: the document is looked at again.
     pub async fn run(
         &self,
         key: &DocumentKey,
         first: u32,
         limit: u32,
     ) -> Result<Option<(Document, ChunkPage)>, PortError> {
-        let Some(document) = self.documents.load(key).await? else { return Ok(None) };
+        let mut missing_at = None;
+        loop {
+            let Some(document) = self.documents.load(key).await? else { return Ok(None) };
+            match self.page(key, &document, first, limit).await {
+                Err(error)
+                    if error.kind == ErrorKind::NotFound
+                        && missing_at.is_none_or(|at| at < document.version) =>
+                {
+                    missing_at = Some(document.version);
+                }
+                read => return read.map(|page| Some((document, page))),
+            }
+        }
+    }
+
+    async fn page(
+        &self,
+        key: &DocumentKey,
+        document: &Document,
+        first: u32,
+        limit: u32,
+    ) -> Result<ChunkPage, PortError> {
         let generation = document.generation;
-        let empty = ChunkPage { generation, chunks: Vec::new(), total: 0, next: None };
         let Some(plan) = document.plan.filter(|_| !document.status.is_gone()) else {
-            return Ok(Some((document, empty)));
+            return Ok(ChunkPage { generation, chunks: Vec::new(), total: 0, next: None });
         };
         let end = first.saturating_add(limit.clamp(1, CHUNK_PAGE_MAX)).min(plan.chunks);
         let mut chunks = Vec::new();
@@ -63,6 +84,6 @@ impl ReadChunks {
             batch += 1;
         }
         let next = (end < plan.chunks).then_some(end);
-        Ok(Some((document, ChunkPage { generation, chunks, total: plan.chunks, next })))
+        Ok(ChunkPage { generation, chunks, total: plan.chunks, next })
     }
 }
