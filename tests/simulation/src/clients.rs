@@ -15,6 +15,14 @@ const CONTENTS: u64 = 9;
 /// Times that a request is asked again.
 const TRIES_MAX: u64 = 6;
 
+/// How often in a run clients do unusual things, in ten thousand, and how often they then do.
+const UNUSUAL_RUNS: u64 = 5_000;
+const UNUSUAL_OPERATIONS: u64 = 2_500;
+/// The name of that chance: one under which the kept seeds are what they were.
+const UNUSUAL: u64 = 184;
+/// Dead letters that are put back soon after they died.
+const PUT_BACK_MAX: u64 = 3;
+
 /// A client.
 #[derive(Debug)]
 struct Client {
@@ -46,6 +54,8 @@ enum Mood {
 struct Known {
     target: Target,
     version: u64,
+    /// What was uploaded to it last, as far as they know.
+    content: Option<Content>,
 }
 
 /// All clients and what they know together.
@@ -55,6 +65,11 @@ pub(crate) struct Clients {
     mood: Mood,
     /// Whether they prefer documents whose worker stands still: trouble that gathers finds what clients gather at.
     overtake: bool,
+    /// Whether they do unusual things, too. Runs in which they do not are as they would be were there none of these.
+    unusual: bool,
+    /// How many dead letters were put back soon after they died.
+    put_back: u64,
+    put_back_asked: u64,
     tenants: Vec<(TenantId, String)>,
     clients: Vec<Client>,
     known: Vec<Known>,
@@ -81,7 +96,7 @@ impl Clients {
             let secret = format!("secret-of-{tenant}");
             (tenant, secret)
         });
-        let gathers = Squall::of(seed).is_some();
+        let gathers = Squall::of(seed).is_some_and(|squall| !squall.of_moves);
         let mood = match (chance.below(6), gathers) {
             (0, false) | (0..2, true) => Mood::Replacing,
             (1, false) | (2.., true) => Mood::Stopping,
@@ -100,6 +115,9 @@ impl Clients {
             seed,
             mood,
             overtake: gathers,
+            unusual: Chance::of(&[seed, UNUSUAL]).happens(UNUSUAL_RUNS),
+            put_back: 0,
+            put_back_asked: 0,
             tenants: tenants.collect(),
             clients,
             known: Vec::new(),
@@ -127,6 +145,34 @@ impl Clients {
     /// Whether they want to know of documents whose worker stands still.
     pub(crate) fn overtake(&self) -> bool {
         self.overtake
+    }
+
+    /// After how long a dead letter is put back, in milliseconds, if it is. The leftovers of its document are being purged then.
+    pub(crate) fn puts_back_in_ms(&mut self) -> Option<u64> {
+        if !self.unusual || self.put_back == PUT_BACK_MAX {
+            return None;
+        }
+        self.put_back += 1;
+        let mut chance = Chance::of(&[self.seed, 38, self.put_back]);
+        Some(*chance.one_of(&[1, 50, 500, 5_000, 60_000]))
+    }
+
+    /// Who asks that dead letters are put back, and how, where these documents have some; `None` if all letters of the queue
+    /// are, past the API. It may be somebody whose letters these are not, or who only wants to know.
+    pub(crate) fn puts_back(&mut self, dead: &[DocumentKey]) -> Option<(u64, (TenantId, Operation), String)> {
+        self.put_back_asked += 1;
+        let mut chance = Chance::of(&[self.seed, 43, self.put_back_asked]);
+        if dead.is_empty() || chance.happens(3_000) {
+            return None;
+        }
+        let (tenant, secret) = chance.one_of(&self.tenants).clone();
+        let mine: Vec<_> = dead.iter().filter(|key| key.tenant_id == tenant).cloned().collect();
+        let named = (chance.happens(5_000) && !mine.is_empty()).then(|| {
+            let key = chance.one_of(&mine);
+            Target { owner: key.tenant_id.clone(), document_id: key.document_id }
+        });
+        let operation = Operation::Redrive { target: named, dry_run: chance.happens(2_000) };
+        Some((2_000_000 + self.put_back_asked, (tenant, operation), secret))
     }
 
     /// What a client asks next, if anything. `stalled` is a document whose worker stands still.
@@ -199,11 +245,18 @@ impl Clients {
             return;
         };
         let version = body["version"].as_u64().unwrap_or(1);
+        let content = match operation {
+            Operation::Upload { content, .. } | Operation::Replace { content, .. } => Some(content.clone()),
+            _ => None,
+        };
         match self.known.iter_mut().find(|known| known.target.document_id == document_id) {
-            Some(known) => known.version = known.version.max(version),
+            Some(known) => {
+                known.version = known.version.max(version);
+                known.content = content.or(known.content.take());
+            }
             None => {
                 let owner = self.tenants[self.clients[at].tenant].0.clone();
-                self.known.push(Known { target: Target { owner, document_id }, version });
+                self.known.push(Known { target: Target { owner, document_id }, version, content });
             }
         }
     }
@@ -220,8 +273,17 @@ impl Clients {
             let headers = answer["headers"].as_object().into_iter().flatten();
             let headers =
                 headers.map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().into()));
-            let (url, headers) = (text("url"), headers.collect());
-            client.then.push(Operation::Put { url, headers, content: content.clone() });
+            let (url, headers): (_, Vec<_>) = (text("url"), headers.collect());
+            let mut wrong = Chance::of(&[self.seed, 39, at as u64, client.asked]);
+            let other = (self.unusual && wrong.happens(5_000)).then(|| content.of_same_length());
+            client.then.push(Operation::Put {
+                url: url.clone(),
+                headers: headers.clone(),
+                content: content.clone(),
+            });
+            if let Some(other) = other {
+                client.then.push(Operation::Put { url, headers, content: other });
+            }
         }
     }
 
@@ -232,6 +294,10 @@ impl Clients {
             return operation;
         }
         let Some(known) = self.pick(at, &mut chance) else { return self.upload(at, contents, &mut chance) };
+        let known = known.clone();
+        if let Some(operation) = self.unusual(at, contents, &known) {
+            return operation;
+        }
         let target = known.target.clone();
         let roll = match self.mood {
             Mood::Replacing if chance.happens(4_000) => 30,
@@ -253,7 +319,7 @@ impl Clients {
                 let content = self.content(chance.below(CONTENTS), contents);
                 Operation::Replace { target, content, key, if_match }
             }
-            38..48 => Operation::Delete { target },
+            38..48 => Operation::Delete { target, if_match: None },
             48..55 => Operation::Cancel { target },
             55..64 => Operation::Retry { target },
             64..70 => Operation::Get { target },
@@ -262,9 +328,48 @@ impl Clients {
             74..76 => Operation::Content { target },
             76..78 => Operation::List,
             78..80 => Operation::Stats,
-            80..83 => Operation::Redrive,
+            80..83 => Operation::RedriveAll,
             _ => Operation::Search { collection: collection(&mut chance) },
         }
+    }
+
+    /// Now and then, in some runs, something that clients do seldom: put dead letters back, delete what they saw, upload again
+    /// what is there or what failed, use a key for something else.
+    fn unusual(&self, at: usize, contents: &Contents, known: &Known) -> Option<Operation> {
+        let begun = self.clients[at].begun;
+        let mut chance = Chance::of(&[self.seed, 37, at as u64, begun]);
+        if !self.unusual || !chance.happens(UNUSUAL_OPERATIONS) {
+            return None;
+        }
+        let target = known.target.clone();
+        let key = self.keys.iter().rev().find(|(tenant, ..)| *tenant == self.clients[at].tenant);
+        Some(match chance.below(10) {
+            0..3 => {
+                let named = chance.happens(3_000).then_some(target);
+                Operation::Redrive { target: named, dry_run: chance.happens(3_000) }
+            }
+            3 => {
+                let version = known.version.saturating_sub(chance.below(2));
+                Operation::Delete { target, if_match: Some(version) }
+            }
+            4..7 => {
+                let content = known.content.clone()?;
+                contents.remember(&content);
+                Operation::Replace { target, content, key: None, if_match: None }
+            }
+            7 => {
+                let (_, key, number, collection) = key?;
+                let other = if collection.as_str() == "second" { "default" } else { "second" };
+                let collection = CollectionName::new(other).unwrap_or_default();
+                let content = self.content(*number, contents);
+                Operation::Upload { content, key: Some(key.clone()), collection, named_tenant: None }
+            }
+            _ => {
+                // One key, and two documents to replace.
+                let content = self.content(0, contents);
+                Operation::Replace { target, content, key: Some("replace-any".into()), if_match: None }
+            }
+        })
     }
 
     /// Stops or replaces a document while its worker stands still, mostly.

@@ -77,6 +77,12 @@ impl Content {
         }
     }
 
+    /// Another content of as many bytes.
+    pub(crate) fn of_same_length(&self) -> Self {
+        let text = self.text.replace(COMMON_WORD, "stonemill");
+        Self { nature: self.nature, text: if text == self.text { " ".repeat(text.len()) } else { text } }
+    }
+
     pub(crate) fn bytes(&self) -> Bytes {
         Bytes::copy_from_slice(self.text.as_bytes())
     }

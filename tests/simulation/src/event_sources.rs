@@ -30,8 +30,8 @@ const RELAY: &str = "event-relay";
 pub(crate) enum Ending {
     /// The request was answered.
     Answered(Answer),
-    /// The batch was handled and its done messages deleted.
-    Handled,
+    /// The batch was handled and its done messages deleted; these were reported as failed.
+    Handled(Vec<String>),
     /// The stream may go on from after this position; whether all of the batch was published.
     Relayed(i64, bool),
     /// The sweep ended, well or not.
@@ -105,7 +105,8 @@ pub(crate) fn batch(
             receipts.iter().filter(|(id, _)| !failed(id)).map(|(_, receipt)| receipt.clone()).collect();
         // A deletion that fails is a message that comes again.
         let _ = functions.consumer.delete(queue, &done).await;
-        Ending::Handled
+        let reported = response.batch_item_failures.into_iter().map(|item| item.item_identifier);
+        Ending::Handled(reported.collect())
     }
     .boxed()
 }

@@ -15,6 +15,7 @@ mod operation;
 mod operator;
 mod parting;
 mod ports;
+mod reading;
 mod report;
 mod run;
 mod scheduler;

@@ -231,4 +231,204 @@ mutations! {
     "re-embedding: stragglers leave what they wrote", "nobody tidies up where nobody writes any more": [
         "shared/application/src/index_spaces.rs": "        for space in unused {" => "        for space in unused.take(0) {",
     ];
+    // What the first list did not think of.
+    "a redrive copies", "the dead letter stays where it was": [
+        "shared/adapters-local/src/queue/burying.rs":
+            ".and_then(|_| connection.prepare_cached(\"DELETE FROM messages WHERE id = ?1\"))"
+            => ".and_then(|_| connection.prepare_cached(\"DELETE FROM messages WHERE id = -?1\"))",
+    ];
+    "a redrive drops the attributes", "a letter that is put back is not known as one": [
+        "shared/adapters-local/src/queue/burying.rs":
+            "SELECT queue, share, ?2, ?3, 0, 0, 0, ?4, attributes, body FROM messages WHERE id = ?1"
+            => "SELECT queue, share, ?2, ?3, 0, 0, 0, ?4, '{}', body FROM messages WHERE id = ?1",
+    ];
+    "a redrive takes letters of other tenants", "whose a letter is is not looked at": [
+        "shared/application/src/dead_letter_scan.rs":
+            "entries.filter(|entry| scope.covers(entry) && filter.passes(entry))"
+            => "entries.filter(|entry| filter.passes(entry))",
+    ];
+    "a redrive takes letters that were not named", "the filter is not looked at": [
+        "shared/application/src/dead_letter_scan.rs":
+            "entries.filter(|entry| scope.covers(entry) && filter.passes(entry))"
+            => "entries.filter(|entry| scope.covers(entry))",
+    ];
+    "a dry run moves letters", "nobody looks whether a redrive is meant": [
+        "shared/application/src/commands/redrive_dead_letters.rs":
+            "let moved = match (dry_run, whole) {"
+            => "let moved = match (&(*dry_run && whole), whole) {",
+    ];
+    "a redriven job does nothing", "a failed document is not tried again by its dead letter": [
+        "shared/application/src/admission.rs":
+            "Status::Failed if delivery.redriven && dead_lettered => {"
+            => "Status::Failed if delivery.redriven && !dead_lettered => {",
+    ];
+    "a redriven job's copy is redriven, too", "what a redriven job leaves is redone under another id, and retries once more": [
+        "shared/application/src/step.rs":
+            "        JobOutcome::from_port_error(error, delivery.receive_count, self.claims.random())\n    }\n\n    /// The same of a job that was not admitted"
+            => "        match JobOutcome::from_port_error(error, delivery.receive_count, self.claims.random()) {\n            JobOutcome::Postpone { delay_ms } if delivery.redriven => {\n                JobOutcome::PostponeRedriven { delay_ms }\n            }\n            outcome => outcome,\n        }\n    }\n\n    /// The same of a job that was not admitted",
+    ];
+    "a postponed job stays redriven for ever", "the mark of the dead is sent along with every copy": [
+        "shared/function-runtime/src/sqs_batch.rs":
+            "!OF_THE_DEAD.contains(&name.as_str())"
+            => "!OF_THE_DEAD.contains(&name.as_str()) || delay_ms > 0",
+    ];
+    "dead letters lose their code", "a message is buried without saying of what it died": [
+        "shared/adapters-local/src/queue/burying.rs":
+            "    attributes.insert(DEAD_LETTER_CODE.to_owned(), code.as_str().to_owned());\n"
+            => "    attributes.insert(DEAD_LETTER_CODE.to_owned(), String::new());\n",
+    ];
+    "old receipts stay good", "whoever had a message before can delete it": [
+        "shared/adapters-local/src/queue/taking.rs":
+            "FROM messages WHERE id = ?1 AND queue = ?2 AND delivery = ?3"
+            => "FROM messages WHERE id = ?1 AND queue = ?2 AND ?3 = ?3",
+    ];
+    "messages in flight are not hidden", "a message comes again while its worker is at it": [
+        "shared/adapters-local/src/queue/taking.rs":
+            "now.plus_millis(i64::try_from(policy.visibility_timeout_ms).unwrap_or(i64::MAX));"
+            => "now.plus_millis(i64::try_from(policy.visibility_timeout_ms / 1_000).unwrap_or(i64::MAX));",
+    ];
+    "a delay is ignored by the queue", "a message that is to be delayed is ready at once": [
+        "shared/adapters-local/src/queue/taking.rs":
+            "let state = if message.delay_ms == 0 { READY } else { HIDDEN };"
+            => "let state = if message.delay_ms < u64::MAX { READY } else { HIDDEN };",
+    ];
+    "every item is reported as failed", "messages that are done come again, too": [
+        "shared/function-runtime/src/sqs_batch.rs":
+            "steer(jobs, queue, &message, outcome).await.err().map(|()| id)"
+            => "Some(steer(jobs, queue, &message, outcome).await.map_or(id.clone(), |()| id))",
+    ];
+    "no wait between attempts", "a failed job comes back at once": [
+        "shared/application/src/job_outcome.rs":
+            "    base - base / 4 + random % (base / 2)"
+            => "    (base - base / 4 + random % (base / 2)).min(0)",
+    ];
+    "waits do not grow", "every attempt waits as long as the first": [
+        "shared/application/src/job_outcome.rs":
+            "let base = BACKOFF_MS[step];"
+            => "let base = BACKOFF_MS[step.min(0)];",
+    ];
+    "one attempt too many", "the last permitted attempt is not known as the last": [
+        "shared/application/src/idempotent_step.rs":
+            "        claim.attempt >= self.policy.attempts_max\n"
+            => "        claim.attempt > self.policy.attempts_max\n",
+    ];
+    "anybody releases a claim", "a stale worker gives back the claim of its successor": [
+        "shared/adapters-local/src/sqlite_job_ledger.rs":
+            "WHERE step = ?1 AND owner = ?2 AND result IS NULL"
+            => "WHERE step = ?1 AND ?2 = ?2 AND result IS NULL",
+    ];
+    "completed steps are forgotten at once", "an idempotency record expires when it is written": [
+        "shared/adapters-local/src/ledger_row.rs":
+            "THEN ?3 + remember_ms ELSE forget_at END"
+            => "THEN ?3 ELSE forget_at END",
+    ];
+    "a late job removes what is published", "a job on the published generation purges it as overtaken": [
+        "shared/application/src/admission.rs":
+            "    if published {\n        return"
+            => "    if published && owed {\n        return",
+    ];
+    "the sweeper's pauses do not grow", "a long queue is flooded with restarts": [
+        "shared/application/src/commands/sweep.rs":
+            "let pause_ms = self.policy.stalled_ms << claim.attempt.saturating_sub(1).min(6);"
+            => "let pause_ms = self.policy.stalled_ms << claim.attempt.min(0);",
+    ];
+    "published contents are orphans", "the sweeper removes the content of the generation that queries see": [
+        "shared/application/src/commands/sweep.rs":
+            "                || document.published.is_some_and(|published| published.upload_id == upload)\n"
+            => "                || document.published.is_some_and(|published| published.upload_id < upload)\n",
+    ];
+    "If-Match is not looked at", "a replacement takes place on whatever version there is": [
+        "shared/application/src/commands/accept_content.rs":
+            "context.if_version = plan.if_version.or(claim.map(|_| current.version));"
+            => "context.if_version = claim.map(|_| current.version);",
+    ];
+    "a key is good for any target", "the fingerprint leaves out which document is replaced": [
+        "shared/application/src/commands/accept_content.rs":
+            "let target = if plan.replaces { plan.key.document_id.to_string() } else { \"new\".into() };"
+            => "let target = if plan.replaces { \"old\".to_string() } else { \"new\".into() };",
+    ];
+    "any bytes are taken for an upload", "what comes in need not have the announced hash": [
+        "shared/application/src/commands/receive_upload.rs":
+            "if self.seen == self.size.get() && sha256 == self.sha256 {"
+            => "if self.seen == self.size.get() || sha256 == self.sha256 {",
+    ];
+    "a failed content cannot be uploaded again", "the same content is taken for the current one though that failed": [
+        "shared/domain/src/document/decide.rs":
+            "if alive && document.has_content(&content) {"
+            => "if document.has_content(&content) {",
+    ];
+    "cancelling is too late once chunks are embedded", "a cancellation is acknowledged and does nothing": [
+        "shared/domain/src/document/decide.rs":
+            "Ok(vec![IngestionCancelled { generation: document.generation, stage: document.stage }.into()])"
+            => "Ok(if document.stage == Stage::Embed { vec![] } else { vec![IngestionCancelled { generation: document.generation, stage: document.stage }.into()] })",
+    ];
+    "purges of a deletion are recorded again", "neither saga nor document looks whether the index was purged": [
+        "shared/domain/src/document/decide.rs":
+            "None => document.deletion.as_ref().is_some_and(|deletion| deletion.index.is_none()),"
+            => "None => document.deletion.as_ref().is_some_and(|deletion| deletion.receipt.is_none()),",
+        "shared/application/src/sagas/purge_document.rs":
+            "if document.deletion.as_ref().is_some_and(|deletion| deletion.index.is_none()) {"
+            => "if document.deletion.as_ref().is_some_and(|deletion| deletion.receipt.is_none()) {",
+    ];
+    "snapshots leave purges out", "a document that is loaded by its snapshot is owed nothing": [
+        "shared/application/src/documents.rs":
+            "snapshot: due.then(|| Box::new(document.clone())),"
+            => "snapshot: due.then(|| Box::new(Document { residue: Vec::new(), retries: 0, ..document.clone() })),",
+    ];
+    "workers lose the correlation id", "events of a worker carry an id of their own": [
+        "shared/application/src/commands/embed_chunks.rs":
+            "let context = Context::of(&delivery.job.trace).completing(claim, \"embedded\");"
+            => "let trace = millrace_domain::Trace { correlation_id: self.ids.correlation_id(), ..delivery.job.trace.clone() };\n        let context = Context::of(&trace).completing(claim, \"embedded\");",
+    ];
+    "a list's next page begins one too late", "a page's cursor is the document after its last": [
+        "shared/adapters-local/src/sqlite_read_model.rs":
+            "    views.truncate(limit);\n    let next ="
+            => "    let next =",
+        "shared/adapters-local/src/sqlite_read_model.rs":
+            "map(|view| view.key.document_id);\n    Ok(Page"
+            => "map(|view| view.key.document_id);\n    views.truncate(limit);\n    Ok(Page",
+    ];
+    "searches find other metadata", "the filter by metadata is left out": [
+        "shared/adapters-local/src/search/filter.rs":
+            "            && self.filter.has_pairs(&entry.about().metadata)"
+            => "            && (self.filter.has_pairs(&entry.about().metadata) || !entry.about().filename.is_empty())",
+    ];
+    "the cache knows no tenants", "a tenant gets vectors that another one paid for": [
+        "shared/adapters-local/src/sqlite_embedding_cache.rs":
+            "Sha256::new().chain_update(tenant.as_str()).chain_update([0])"
+            => "Sha256::new().chain_update([0])",
+        "shared/adapters-local/src/sqlite_embedding_cache.rs":
+            "SELECT vector FROM cached_vectors WHERE key = ?1 AND tenant = ?2 AND hash = ?3 AND model = ?4"
+            => "SELECT vector FROM cached_vectors WHERE key = ?1 AND ?2 = ?2 AND hash = ?3 AND model = ?4",
+    ];
+    "a receipt without reading back", "nobody looks whether anything is left before the receipt": [
+        "shared/application/src/sagas/purge_document.rs":
+            "        self.verify(key, &document).await?;\n"
+            => "",
+    ];
+    "re-embedding: verification leaves out the last page", "a step with more to see ends as if it had seen all": [
+        "shared/application/src/sagas/advance_reembeddings.rs":
+            "if done == ids.len() && next.is_none() {"
+            => "if done == ids.len() && (next.is_none() || step == ReembeddingStepName::Verify) {",
+    ];
+    "re-embedding: switches without verification", "the step between settling and the switch is left out": [
+        "shared/domain/src/collection/transitions.rs":
+            "ReembeddingStepName::SettleWriters => Some(ReembeddingStepName::Verify),"
+            => "ReembeddingStepName::SettleWriters => Some(ReembeddingStepName::Switch),",
+    ];
+    "re-embedding: a space's number is used twice", "a further move builds where an abandoned one did": [
+        "shared/domain/src/collection/transitions.rs":
+            "IndexSpace::new(self.last_space().get() + 1)"
+            => "IndexSpace::new(self.space.get() + 1)",
+    ];
+    "re-embedding: compensation drops the old space", "what searches use is removed when a move is stopped": [
+        "shared/application/src/sagas/advance_reembeddings.rs":
+            "drop_visit(spaces.drop_from(&key, collection, saga.to.space).await?)"
+            => "drop_visit(spaces.drop_from(&key, collection, saga.from.space).await?)",
+    ];
+    "re-embedding: workers do not write into what is built", "only the saga's own jobs fill the new space": [
+        "shared/domain/src/collection/record.rs":
+            "self.building().cloned().into_iter().chain([self.current()]).collect()"
+            => "self.building().cloned().into_iter().take(0).chain([self.current()]).collect()",
+    ];
 }

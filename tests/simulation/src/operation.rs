@@ -49,6 +49,7 @@ pub(crate) enum Operation {
     },
     Delete {
         target: Target,
+        if_match: Option<u64>,
     },
     Cancel {
         target: Target,
@@ -82,8 +83,13 @@ pub(crate) enum Operation {
     StopMove {
         collection: CollectionName,
     },
-    /// An operator's: the dead letters go back to their queues.
-    Redrive,
+    /// An operator's: the dead letters of all tenants go back to their queues.
+    RedriveAll,
+    /// A tenant's dead letters go back, or those about one document; or it only wants to know which these are.
+    Redrive {
+        target: Option<Target>,
+        dry_run: bool,
+    },
 }
 
 impl Target {
@@ -97,14 +103,14 @@ impl Operation {
     pub(crate) fn target(&self) -> Option<&Target> {
         match self {
             Self::Replace { target, .. }
-            | Self::Delete { target }
+            | Self::Delete { target, .. }
             | Self::Cancel { target }
             | Self::Retry { target }
             | Self::Get { target }
             | Self::Timeline { target }
             | Self::Chunks { target }
             | Self::Content { target } => Some(target),
-            Self::Start { target, .. } => target.as_ref(),
+            Self::Start { target, .. } | Self::Redrive { target, .. } => target.as_ref(),
             Self::Upload { .. }
             | Self::Put { .. }
             | Self::Complete { .. }
@@ -113,7 +119,7 @@ impl Operation {
             | Self::Stats
             | Self::Move { .. }
             | Self::StopMove { .. }
-            | Self::Redrive => None,
+            | Self::RedriveAll => None,
         }
     }
 
@@ -140,9 +146,31 @@ impl Operation {
             Self::Stats => "stats".into(),
             Self::Move { collection, model } => format!("move {collection} to {model}"),
             Self::StopMove { collection } => format!("stop the move of {collection}"),
-            Self::Redrive => "redrive".into(),
+            Self::RedriveAll => "redrive".into(),
+            Self::Redrive { dry_run, .. } => format!("redrive mine, dry {dry_run}"),
         };
         kind + &about
+    }
+
+    /// The idempotency key of an upload or a replacement.
+    pub(crate) fn key(&self) -> Option<&str> {
+        match self {
+            Self::Upload { key, .. } | Self::Replace { key, .. } => key.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// What two requests under one key must have in common to be the same request.
+    pub(crate) fn fingerprint(&self) -> String {
+        match self {
+            Self::Upload { content, collection, named_tenant, .. } => {
+                format!("upload {:?} {collection} {named_tenant:?}", content.hash())
+            }
+            Self::Replace { target, content, .. } => {
+                format!("replace {} {:?}", target.document_id, content.hash())
+            }
+            _ => String::new(),
+        }
     }
 
     /// Whether asking again is harmless where no answer came.
@@ -164,7 +192,7 @@ impl Operation {
             Self::Start { .. } => (Method::POST, "/v1/uploads".into()),
             Self::Put { url, .. } => (Method::PUT, path_of(url)),
             Self::Complete { url, .. } => (Method::POST, path_of(url)),
-            Self::Delete { target } => (Method::DELETE, of(target, "")),
+            Self::Delete { target, .. } => (Method::DELETE, of(target, "")),
             Self::Cancel { target } => (Method::POST, of(target, "/cancel")),
             Self::Retry { target } => (Method::POST, of(target, "/retry")),
             Self::Get { target } => (Method::GET, of(target, "")),
@@ -176,7 +204,8 @@ impl Operation {
             Self::Stats => (Method::GET, "/v1/stats".into()),
             Self::Move { collection, .. } => (Method::POST, moving(collection)),
             Self::StopMove { collection } => (Method::DELETE, moving(collection)),
-            Self::Redrive => return None,
+            Self::Redrive { .. } => (Method::POST, "/v1/operations/dead-letters/redrive".into()),
+            Self::RedriveAll => return None,
         };
         let mut request = Request::builder()
             .method(method)
@@ -218,6 +247,20 @@ impl Operation {
                 request = request.header("content-type", "application/json");
                 let query = json!({ "query": COMMON_WORD, "collection": collection, "limit": 100 });
                 Body::from(query.to_string())
+            }
+            Self::Delete { if_match: Some(version), .. } => {
+                request = request.header("if-match", format!("\"v{version}\""));
+                Body::empty()
+            }
+            Self::Redrive { target, dry_run } => {
+                request = request.header("content-type", "application/json");
+                let which = match target {
+                    Some(target) => {
+                        json!({ "filter": { "document_id": target.document_id }, "dry_run": dry_run })
+                    }
+                    None => json!({ "all": true, "dry_run": dry_run }),
+                };
+                Body::from(which.to_string())
             }
             Self::Move { model, .. } => {
                 request = request.header("content-type", "application/json");

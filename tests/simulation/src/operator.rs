@@ -9,6 +9,7 @@ use millrace_domain::CollectionName;
 use crate::chance::Chance;
 use crate::operation::Operation;
 use crate::ports::{FURTHER_MODEL, MODEL};
+use crate::squall::Squall;
 
 /// How often a run has one, in ten thousand.
 const RUNS: u64 = 4_000;
@@ -43,16 +44,27 @@ pub(crate) struct Asking {
     pub(crate) operation: Operation,
 }
 
+/// Whether moves overtake workers that stand still: many, each as quick as it can be.
+fn overtakes(seed: u64) -> bool {
+    Squall::of(seed).is_some_and(|squall| squall.of_moves)
+}
+
 impl Operator {
     /// The operator of a seed.
     pub(crate) fn of(seed: u64) -> Self {
         let mut chance = Chance::of(&[seed, 50]);
-        let plans = if chance.happens(RUNS) { chance.within(1, 4) } else { 0 };
+        let squall = overtakes(seed);
+        let plans = match (chance.happens(RUNS), squall) {
+            (_, true) => chance.within(4, 8),
+            (true, false) => chance.within(1, 4),
+            (false, false) => 0,
+        };
         let plan = |at| {
-            let longest = *chance.one_of::<u64>(&[2_000, 20_000, 60_000]);
+            let longest =
+                *chance.one_of::<u64>(if squall { &[2_000, 20_000] } else { &[2_000, 20_000, 60_000] });
             let second = chance.happens(1_500);
             Plan {
-                tenant: usize::from(chance.happens(2_000)),
+                tenant: usize::from(chance.happens(2_000) && !squall),
                 collection: CollectionName::new(if second { "second" } else { "default" })
                     .unwrap_or_default(),
                 stop: at > 0 && chance.happens(4_000),
@@ -65,6 +77,9 @@ impl Operator {
     /// How the saga works in a seed's run: it settles for seconds, so that much else happens during all of its steps, and goes
     /// through few documents at a time.
     pub(crate) fn policy(seed: u64) -> ReembedPolicy {
+        if overtakes(seed) {
+            return ReembedPolicy { settle_ms: 1_000, slice_ms: 10_000, call_ms: 60_000, page: 4 };
+        }
         let mut chance = Chance::of(&[seed, 51]);
         ReembedPolicy {
             settle_ms: *chance.one_of(&[1_000, 10_000, MOVE_SETTLE_MS_MAX]),
@@ -76,6 +91,9 @@ impl Operator {
 
     /// How often the schedule fires while something is moving, in milliseconds.
     pub(crate) fn sweeps_every_ms(&self) -> u64 {
+        if overtakes(self.seed) {
+            return 1_000;
+        }
         *Chance::of(&[self.seed, 52]).one_of(&[1_000, 5_000, 20_000])
     }
 

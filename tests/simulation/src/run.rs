@@ -7,23 +7,23 @@ use std::sync::{Arc, Once};
 use std::task::{Context, Poll};
 
 use futures::task::noop_waker_ref;
-use millrace_domain::QueueName;
+use millrace_domain::{QueueName, TenantId};
 use millrace_ports::{Receipt, ReceivedMessage};
 use millrace_test_support::{SIM_START, SimClock};
 
 use crate::chance::Chance;
 use crate::clients::Clients;
 use crate::contents::Contents;
-use crate::dead_letters::redrive;
+use crate::dead_letters::{dead_documents, redrive};
 use crate::event_sources::{self, Answer, Ending, Invocation};
 use crate::label::{FaultPlace, Kind, Label};
-use crate::operation::Operation;
+use crate::operation::{Operation, Target};
 use crate::operator::Operator;
 use crate::ports::{EXPLOSION, visibility_ms};
 use crate::scheduler::{Happening, Next, Scheduler};
 use crate::settling::{self, Settling};
 use crate::weather::{Struck, Weather};
-use crate::witness::{Asked, Violation, Witness};
+use crate::witness::{Asked, Permit, Violation, Witness};
 use crate::world::{Layers, World};
 
 /// How often the schedule fires, in milliseconds.
@@ -64,11 +64,16 @@ pub struct Outcome {
 /// Who is behind a task.
 #[derive(Debug)]
 enum Role {
-    Request { client: usize, asked: Asked },
+    Request {
+        client: usize,
+        asked: Asked,
+    },
     Worker(QueueName, Vec<ReceivedMessage>),
     Relay,
     Sweep,
     Operator(Asked),
+    /// Somebody puts dead letters back by a request, once.
+    Redrive(Asked),
 }
 
 struct Task {
@@ -194,6 +199,8 @@ impl Run {
                     Happening::Client(client) => self.ask(client),
                     Happening::Operator => self.operate(),
                     Happening::PowerCut(number) => self.power_cut(number),
+                    Happening::Died(queue) => self.died(queue),
+                    Happening::Redrive(queue) => self.redrive(queue),
                 }
                 true
             }
@@ -238,6 +245,7 @@ impl Run {
     fn ended(&mut self, id: u64, ending: Option<Ending>) {
         let Some(Task { label, role, invocation }) = self.tasks.remove(&id) else { return };
         drop(invocation);
+        let troubled = self.scheduler.is_troubled(id);
         self.scheduler.end(id);
         self.scheduler.note(|| match &ending {
             None => format!("{label} died"),
@@ -249,11 +257,20 @@ impl Run {
         match (role, ending) {
             (Role::Request { client, asked }, ending) => self.answered(client, &asked, ending),
             (Role::Worker(queue, messages), ending) => {
+                if let Some(Ending::Handled(reported)) = ending.as_ref().filter(|_| !troubled) {
+                    self.reported(label, queue, &messages, reported);
+                }
                 self.worked(label, queue, &messages, ending.is_some());
             }
             (Role::Relay, ending) => self.relayed(label, ending),
             (Role::Sweep, _) => {}
             (Role::Operator(asked), ending) => self.operated(&asked, ending),
+            (Role::Redrive(asked), ending) => {
+                self.asked_at = self.scheduler.now();
+                if let Some(Ending::Answered(answer)) = &ending {
+                    self.witness.answered(&asked, answer);
+                }
+            }
         }
     }
 
@@ -275,12 +292,14 @@ impl Run {
         if messages.is_empty() {
             return;
         }
+        self.witness.received(queue, &messages, visibility_ms(queue));
         self.scheduler.happen(Happening::Poll(queue), visibility_ms(queue) + 1);
         self.scheduler.happen(Happening::Poll(queue), 1);
         let label = self.label(kind);
         self.invoke(label, queue, messages.clone());
         if let Some((place, mishap)) = self.scheduler.weather.repeat(label, self.scheduler.now()) {
             self.scheduler.strike(place, "receive", mishap);
+            self.witness.repeated(&messages);
             let label = self.label(kind);
             self.invoke(label, queue, messages);
         }
@@ -299,6 +318,15 @@ impl Run {
         }
         let invocation = event_sources::batch(&self.world.functions, queue, messages.clone());
         self.spawn(label, Role::Worker(queue, messages), invocation);
+    }
+
+    /// Messages were reported as failed by an invocation in which nothing went wrong: each was put off.
+    fn reported(&self, by: Label, queue: QueueName, messages: &[ReceivedMessage], ids: &[String]) {
+        for message in messages.iter().filter(|message| ids.contains(&message.message_id)) {
+            let rule = "only what has to come again is reported as failed";
+            let put_off = self.witness.is_put_off(queue, message, by);
+            self.witness.holds("G8", rule, put_off, || format!("{by} {queue} {}", message.message_id));
+        }
     }
 
     /// An invocation ended. One that died or met a fault, while another delivery of its message was done with it, may have
@@ -395,9 +423,10 @@ impl Run {
         self.asked_at = self.scheduler.now();
         let label = Label::new(Kind::Request, step.number);
         self.scheduler.note(|| format!("{label} {} asks: {}", step.tenant, step.operation.name()));
-        if matches!(step.operation, Operation::Redrive) {
+        self.permit(label, &step.tenant, &step.operation);
+        if matches!(step.operation, Operation::RedriveAll) {
             for queue in QueueName::ALL {
-                redrive(&self.world, queue, &self.witness, &self.scheduler);
+                redrive(&self.world, queue, &self.scheduler);
             }
         }
         let Some(request) = step.operation.request(&step.secret) else {
@@ -423,6 +452,38 @@ impl Run {
         };
         self.clients.answered(client, answer);
         self.scheduler.happen(Happening::Client(client), self.clients.pause_ms(client));
+    }
+
+    /// A message was given up: in some runs somebody puts it back soon, the first few times.
+    fn died(&mut self, queue: QueueName) {
+        if let Some(in_ms) = self.clients.puts_back_in_ms() {
+            self.scheduler.happen(Happening::Redrive(queue), in_ms);
+        }
+    }
+
+    /// Puts dead letters back: all of a queue past the API, or by a request of a tenant those that are its own.
+    fn redrive(&mut self, queue: QueueName) {
+        self.asked_at = self.scheduler.now();
+        let dead = dead_documents(&self.world, queue);
+        let Some((number, asked, secret)) = self.clients.puts_back(&dead) else {
+            return redrive(&self.world, queue, &self.scheduler);
+        };
+        let label = Label::new(Kind::Request, number);
+        self.scheduler.note(|| format!("{label} {} asks: {}", asked.0, asked.1.name()));
+        let Some(request) = asked.1.request(&secret) else { return };
+        self.permit(label, &asked.0, &asked.1);
+        let asked = Asked { tenant: asked.0, operation: asked.1, from: self.witness.instant() };
+        self.scheduler.begin(self.made + 1, label, Vec::new());
+        let invocation = event_sources::request(&self.world.functions, request);
+        self.spawn(label, Role::Redrive(asked), invocation);
+    }
+
+    /// Tells the witness what a request may put back.
+    fn permit(&self, request: Label, tenant: &TenantId, operation: &Operation) {
+        if let Operation::Redrive { target, dry_run } = operation {
+            let (tenant, document) = (tenant.clone(), target.as_ref().map(Target::key));
+            self.witness.permits(request, Permit { tenant, document, dry_run: *dry_run });
+        }
     }
 
     fn power_cut(&mut self, number: u64) {

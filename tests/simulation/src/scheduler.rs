@@ -35,6 +35,10 @@ pub(crate) enum Happening {
     Operator,
     /// All processes die.
     PowerCut(u64),
+    /// A message was given up.
+    Died(QueueName),
+    /// An operator puts the dead letters of a queue back.
+    Redrive(QueueName),
 }
 
 /// What comes next.
@@ -61,6 +65,8 @@ struct TaskFacts {
     skew_ms: i64,
     documents: Vec<DocumentKey>,
     dying: bool,
+    /// Something went wrong in it, throttling and standing still included.
+    troubled: bool,
 }
 
 #[derive(Default)]
@@ -158,14 +164,19 @@ impl Scheduler {
 
     /// Makes a task known, with the documents it is about.
     pub(crate) fn begin(&self, task: u64, label: Label, documents: Vec<DocumentKey>) {
-        let facts =
-            TaskFacts { label, calls: 0, skew_ms: self.weather.skew_ms(label), documents, dying: false };
+        let skew_ms = self.weather.skew_ms(label);
+        let facts = TaskFacts { label, calls: 0, skew_ms, documents, dying: false, troubled: false };
         self.lock().tasks.insert(task, facts);
     }
 
     /// Forgets a task that ended.
     pub(crate) fn end(&self, task: u64) {
         self.lock().tasks.remove(&task);
+    }
+
+    /// Whether anything went wrong in a task.
+    pub(crate) fn is_troubled(&self, task: u64) -> bool {
+        self.lock().tasks.get(&task).is_some_and(|facts| facts.troubled)
     }
 
     /// Says whose code runs from here on.
@@ -196,6 +207,12 @@ impl Scheduler {
         })
     }
 
+    /// The task whose code runs.
+    pub(crate) fn current(&self) -> Option<Label> {
+        let state = self.lock();
+        state.tasks.get(&state.current?).map(|facts| facts.label)
+    }
+
     /// The place of the current call, for faults within it.
     pub(crate) fn place(&self, aspect: Aspect) -> Option<FaultPlace> {
         let state = self.lock();
@@ -209,6 +226,7 @@ impl Scheduler {
         self.note(|| format!("  ! {struck}"));
         let mut state = self.lock();
         state.struck.push(struck);
+        state.tasks.values_mut().filter(|f| f.label == place.label).for_each(|f| f.troubled = true);
         // A claim whose release is throttled runs out, as that of a worker that died: to the ledger they are the same.
         if matches!(mishap, Mishap::Throttle(_)) && name != "job_ledger.release" {
             return;
@@ -223,7 +241,11 @@ impl Scheduler {
     /// Counts a fault against the documents of the current task, wherever the fault itself sits.
     fn harm_current(&self) {
         let mut state = self.lock();
-        let current = state.current.and_then(|task| state.tasks.get(&task));
+        let current = state.current;
+        let mut current = current.and_then(|task| state.tasks.get_mut(&task));
+        if let Some(facts) = &mut current {
+            facts.troubled = true;
+        }
         for document in current.map(|facts| facts.documents.clone()).unwrap_or_default() {
             *state.harm.entry(document).or_default() += 1;
         }

@@ -9,9 +9,10 @@ use millrace_domain::{CollectionName, DocumentKey, QueueName, TenantId};
 use millrace_ports::{BlobPrefix, BlobUsage, COLLECTIONS_PAGE_MAX, SearchFilter};
 
 use crate::contents::COMMON_WORD;
-use crate::dead_letters::redrive;
+use crate::dead_letters::{dead_documents, redrive};
 use crate::event_sources;
 use crate::operator::MOVE_SETTLE_MS_MAX;
+use crate::reading::{check_narrowed, check_reading};
 use crate::run::Run;
 use crate::witness::{Found, SeenHit};
 
@@ -97,13 +98,14 @@ fn look_for_rest(run: &mut Run) {
         return;
     }
     // A view that waits for a dead letter is an operator's to mend.
-    redrive(&run.world, QueueName::Projector, &run.witness, &run.scheduler);
+    redrive(&run.world, QueueName::Projector, &run.scheduler);
     let after_ms = (now - calm_from).unsigned_abs();
     let unsettled = run.witness.unsettled();
     let waiting = waiting(run);
     if rests(run) {
         check_settled(run);
         check_search(run);
+        check_reading(run);
         run.settling = Settling::Rested { after_ms, sweeps: 0 };
         run.scheduler.pass(LATER_MS);
     } else if after_ms > SETTLE_MS_MAX || after_ms > DOCUMENTS_MS_MAX && !unsettled.is_empty() {
@@ -153,6 +155,8 @@ fn check_settled(run: &Run) {
         found.insert(key, stored);
     }
     run.witness.settled(&found);
+    let dead = QueueName::ALL.into_iter().flat_map(|queue| dead_documents(&run.world, queue)).collect();
+    run.witness.redriven_settled(&dead);
     for (tenant, _) in run.clients.tenants() {
         run.witness.counted(tenant, &now(behind.views.counts(tenant)));
         for collection in now(behind.collections.list(tenant, None, COLLECTIONS_PAGE_MAX)).collections {
@@ -175,7 +179,9 @@ fn check_search(run: &Run) {
                 filter: SearchFilter::default(),
             };
             let search = |query| now(run.world.search_behind.run(request(query))).hits;
-            let hits: Vec<SeenHit> = search(COMMON_WORD.to_owned()).into_iter().map(SeenHit::from).collect();
+            let found = search(COMMON_WORD.to_owned());
+            check_narrowed(run, tenant, &collection, &found);
+            let hits: Vec<SeenHit> = found.into_iter().map(SeenHit::from).collect();
             run.witness.searched(tenant, &collection, from, &hits);
             for hit in hits.iter().take(3) {
                 let best = search(hit.text.clone()).into_iter().next().map(|best| best.chunk.text);

@@ -14,7 +14,7 @@ pub(crate) const STALL_MS_MAX: u64 = 12 * 60_000;
 /// The longest that a message is delayed beyond what was asked, in milliseconds.
 pub(crate) const LATE_MS_MAX: u64 = 6 * 60_000;
 /// How far a worker's clock may be off, either way, in milliseconds.
-const SKEW_MS_MAX: u64 = 20_000;
+pub(crate) const SKEW_MS_MAX: u64 = 20_000;
 
 /// What goes wrong at some place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

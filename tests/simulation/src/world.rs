@@ -16,7 +16,7 @@ use millrace_application::{
 use millrace_domain::TenantId;
 use millrace_embed_worker::Embeds;
 use millrace_memory_node::{CONTENT_BYTES_MAX, MemoryNode, Parts, small_chunks};
-use millrace_ports::{ApiKey, ApiKeyStore, Clock, IdGenerator, JobConsumer, JobQueue};
+use millrace_ports::{ApiKey, ApiKeyStore, Clock, DeadLetters, IdGenerator, JobConsumer, JobQueue};
 use millrace_sweeper::Purges;
 use millrace_test_support::{FaultPlan, SeededIds, SimClock};
 
@@ -24,7 +24,7 @@ use crate::operator::Operator;
 use crate::parting::Parting;
 use crate::ports::{
     Deleted, LossyQueue, Onlooker, PartedBlobStore, PartedCache, QuickEmbedder, QuickExtractor, SeenBus,
-    SeenCollections, SeenConsumer, SeenEventStore, SeenIndex, SeenLedger,
+    SeenCollections, SeenConsumer, SeenDeadLetters, SeenEventStore, SeenIds, SeenIndex, SeenLedger,
 };
 use crate::scheduler::{Scheduler, WorkerClock};
 use crate::witness::Witness;
@@ -57,6 +57,8 @@ pub(crate) struct World {
     pub(crate) deleted: Deleted,
     /// The adapters, without layers.
     pub(crate) behind: Parts,
+    /// The dead letters, which wait for nothing and are seen.
+    pub(crate) dead_letters: Arc<dyn DeadLetters>,
     pub(crate) journal: Arc<JournalStream>,
     pub(crate) search_behind: SearchDocuments,
     pub(crate) documents_behind: Documents,
@@ -83,7 +85,7 @@ impl World {
         };
         let MemoryNode { parts: behind, journal, settings, .. } =
             making.now_or_never().expect("memory does not wait");
-        let ids = Arc::new(SeededIds::new(seed));
+        let ids = Arc::new(SeenIds::new(SeededIds::new(seed), layers.witness.clone()));
         let plan = Arc::new(FaultPlan::directed(layers.scheduler.clone()));
         let deleted = Deleted::default();
         let used = seen(&behind, layers, &deleted).behind_faults(&plan);
@@ -101,6 +103,7 @@ impl World {
             functions,
             deleted,
             onlooker,
+            dead_letters: seen_letters(&behind, layers),
             behind,
             journal: Arc::new(journal),
             search_behind,
@@ -121,7 +124,10 @@ fn api_key(tenant: &TenantId, secret: &str) -> ApiKey {
 async fn open(layers: &Layers) -> MemoryNode {
     // Leases are compared with the clock of the worker that asks, as a conditional write does.
     let skewed = Arc::new(WorkerClock(layers.scheduler.clone()));
-    let lossy = |queue| Arc::new(LossyQueue::new(queue, layers.scheduler.clone())) as Arc<dyn JobQueue>;
+    let lossy = |queue| {
+        Arc::new(LossyQueue::new(queue, layers.scheduler.clone(), layers.witness.clone()))
+            as Arc<dyn JobQueue>
+    };
     MemoryNode::open_with(layers.clock.clone(), skewed, lossy).await
 }
 
@@ -131,6 +137,11 @@ fn onlooker(behind: &Parts, witness: &Arc<Witness>) -> Onlooker {
         collections: behind.collections.clone(),
         witness: witness.clone(),
     }
+}
+
+fn seen_letters(behind: &Parts, layers: &Layers) -> Arc<dyn DeadLetters> {
+    let (letters, consumer) = (behind.dead_letters.clone(), behind.consumer.clone());
+    Arc::new(SeenDeadLetters::new(letters, consumer, layers.scheduler.clone(), layers.witness.clone()))
 }
 
 /// The parts with what lets the witness see, and breaks off batches.
@@ -147,15 +158,21 @@ fn seen(behind: &Parts, layers: &Layers, deleted: &Deleted) -> Parts {
             scheduler: scheduler.clone(),
         }),
         ledger: Arc::new(SeenLedger::new(behind.ledger.clone(), witness.clone())),
-        queue: Arc::new(LossyQueue::new(behind.queue.clone(), scheduler.clone())),
+        queue: Arc::new(LossyQueue::new(behind.queue.clone(), scheduler.clone(), witness.clone())),
         steering: Arc::new(LossyQueue::for_steering(
             behind.queue.clone(),
             scheduler.clone(),
             witness.clone(),
         )),
-        consumer: Arc::new(SeenConsumer::new(behind.consumer.clone(), deleted.clone(), scheduler.clone())),
+        consumer: Arc::new(SeenConsumer::new(
+            behind.consumer.clone(),
+            deleted.clone(),
+            scheduler.clone(),
+            witness.clone(),
+        )),
+        dead_letters: seen_letters(behind, layers),
         blobs: Arc::new(PartedBlobStore::new(behind.blobs.clone(), parting.clone(), witness.clone())),
-        cache: Arc::new(PartedCache::new(behind.cache.clone(), parting.clone())),
+        cache: Arc::new(PartedCache::new(behind.cache.clone(), parting.clone(), witness.clone())),
         index: Arc::new(SeenIndex::new(behind.index.clone(), parting, onlooker.clone())),
         collections: Arc::new(SeenCollections::new(behind.collections.clone(), onlooker)),
         bus: Arc::new(SeenBus::new(behind.bus.clone(), witness.clone())),

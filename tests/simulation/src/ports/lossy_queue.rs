@@ -22,14 +22,15 @@ const SEND: &str = "job_queue.send";
 pub(crate) struct LossyQueue {
     inner: Arc<dyn JobQueue>,
     scheduler: Arc<Scheduler>,
+    witness: Arc<Witness>,
     /// Whether messages are sent anew here, as handlers do that postpone them. Such are not repeated: a message that is
     /// postponed again and again would multiply without end, which no queue does.
-    sends_anew: Option<Arc<Witness>>,
+    sends_anew: bool,
 }
 
 impl LossyQueue {
-    pub(crate) fn new(inner: Arc<dyn JobQueue>, scheduler: Arc<Scheduler>) -> Self {
-        Self { inner, scheduler, sends_anew: None }
+    pub(crate) fn new(inner: Arc<dyn JobQueue>, scheduler: Arc<Scheduler>, witness: Arc<Witness>) -> Self {
+        Self { inner, scheduler, witness, sends_anew: false }
     }
 
     /// The same for the handlers that steer messages.
@@ -38,14 +39,14 @@ impl LossyQueue {
         scheduler: Arc<Scheduler>,
         witness: Arc<Witness>,
     ) -> Self {
-        Self { inner, scheduler, sends_anew: Some(witness) }
+        Self { inner, scheduler, witness, sends_anew: true }
     }
 
     fn mishap(&self, queue: QueueName, at: usize) -> Option<Mishap> {
         let place = self.scheduler.place(Aspect::Message(at as u32))?;
         let may_be_lost = queue != QueueName::Projector;
         let mishap = self.scheduler.weather.message(place, self.scheduler.now(), may_be_lost)?;
-        if self.sends_anew.is_some() && mishap == Mishap::Duplicate {
+        if self.sends_anew && mishap == Mishap::Duplicate {
             return None;
         }
         self.scheduler.strike(place, SEND, mishap);
@@ -55,14 +56,17 @@ impl LossyQueue {
     /// A message that is lost on its way back was perhaps the last that knew of what its worker left behind.
     fn lose(&self, message: &OutgoingMessage) {
         let job = serde_json::from_str::<JobEnvelope>(&message.body);
-        if let (Some(witness), Ok(job)) = (&self.sends_anew, job) {
-            witness.litters(&job.key());
+        if let Ok(job) = job
+            && self.sends_anew
+        {
+            self.witness.litters(&job.key());
         }
     }
 
     async fn send_one(&self, queue: QueueName, message: OutgoingMessage) -> Result<(), PortError> {
         let delay_ms = message.delay_ms;
-        self.inner.send(queue, vec![message]).await.into_iter().collect::<Result<(), _>>()?;
+        self.inner.send(queue, vec![message.clone()]).await.into_iter().collect::<Result<(), _>>()?;
+        self.witness.sent(queue, &message);
         self.scheduler.happen(Happening::Poll(queue), delay_ms);
         Ok(())
     }
@@ -73,6 +77,9 @@ impl JobQueue for LossyQueue {
     async fn send(&self, queue: QueueName, messages: Vec<OutgoingMessage>) -> Vec<Result<(), PortError>> {
         let mut answers = Vec::new();
         for (at, mut message) in messages.into_iter().enumerate() {
+            if self.sends_anew {
+                self.witness.postponed(queue, &message);
+            }
             answers.push(match self.mishap(queue, at) {
                 Some(Mishap::Lose) => {
                     self.lose(&message);
@@ -103,6 +110,7 @@ impl JobQueue for LossyQueue {
         delay_ms: u64,
     ) -> Result<(), PortError> {
         self.inner.change_visibility(queue, receipt, delay_ms).await?;
+        self.witness.hidden(queue, receipt, delay_ms);
         self.scheduler.happen(Happening::Poll(queue), delay_ms);
         Ok(())
     }
@@ -114,7 +122,10 @@ impl JobQueue for LossyQueue {
         code: DeadLetterCode,
         reason: &str,
     ) -> Result<(), PortError> {
-        self.inner.dead_letter(queue, message, code, reason).await
+        self.inner.dead_letter(queue, message, code, reason).await?;
+        self.witness.buried(queue, &message.message_id, code, reason);
+        self.scheduler.happen(Happening::Died(queue), 0);
+        Ok(())
     }
 }
 

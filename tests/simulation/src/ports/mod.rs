@@ -10,7 +10,9 @@ mod quick_extractor;
 mod seen_bus;
 mod seen_collections;
 mod seen_consumer;
+mod seen_dead_letters;
 mod seen_event_store;
+mod seen_ids;
 mod seen_index;
 mod seen_ledger;
 
@@ -23,6 +25,8 @@ pub(crate) use quick_extractor::{EXPLOSION, QuickExtractor};
 pub(crate) use seen_bus::SeenBus;
 pub(crate) use seen_collections::SeenCollections;
 pub(crate) use seen_consumer::{Deleted, SeenConsumer};
+pub(crate) use seen_dead_letters::SeenDeadLetters;
 pub(crate) use seen_event_store::SeenEventStore;
+pub(crate) use seen_ids::SeenIds;
 pub(crate) use seen_index::SeenIndex;
 pub(crate) use seen_ledger::SeenLedger;

@@ -83,7 +83,9 @@ impl BlobStore for PartedBlobStore {
     }
 
     async fn usage(&self, prefix: &BlobPrefix) -> Result<BlobUsage, PortError> {
-        self.inner.usage(prefix).await
+        let usage = self.inner.usage(prefix).await?;
+        self.witness.counted_blobs(prefix.as_str());
+        Ok(usage)
     }
 
     async fn old_sources(

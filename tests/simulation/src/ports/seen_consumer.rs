@@ -9,6 +9,7 @@ use millrace_ports::{JobConsumer, PortError, QueueDepth, Receipt, ReceivedMessag
 
 use crate::label::{Aspect, Label};
 use crate::scheduler::Scheduler;
+use crate::witness::Witness;
 
 /// The layer.
 #[derive(Debug)]
@@ -16,6 +17,7 @@ pub(crate) struct SeenConsumer {
     inner: Arc<dyn JobConsumer>,
     deleted: Deleted,
     scheduler: Arc<Scheduler>,
+    witness: Arc<Witness>,
 }
 
 /// The receipts by which messages were deleted, and by whom.
@@ -38,8 +40,19 @@ impl Deleted {
 }
 
 impl SeenConsumer {
-    pub(crate) fn new(inner: Arc<dyn JobConsumer>, deleted: Deleted, scheduler: Arc<Scheduler>) -> Self {
-        Self { inner, deleted, scheduler }
+    pub(crate) fn new(
+        inner: Arc<dyn JobConsumer>,
+        deleted: Deleted,
+        scheduler: Arc<Scheduler>,
+        witness: Arc<Witness>,
+    ) -> Self {
+        Self { inner, deleted, scheduler, witness }
+    }
+
+    /// All messages of a queue, wherever they are.
+    async fn messages(&self, queue: QueueName) -> Result<u64, PortError> {
+        let depth = self.inner.depth(queue).await?;
+        Ok(depth.visible + depth.in_flight + depth.delayed + depth.dead)
     }
 }
 
@@ -55,7 +68,11 @@ impl JobConsumer for SeenConsumer {
     }
 
     async fn delete(&self, queue: QueueName, receipts: &[Receipt]) -> Result<(), PortError> {
+        let good = self.witness.good_receipts(queue, receipts);
+        let before = self.messages(queue).await?;
         self.inner.delete(queue, receipts).await?;
+        let gone = before - self.messages(queue).await?;
+        self.witness.deleted(queue, receipts, good.is_none_or(|good| good == gone));
         if let Some(place) = self.scheduler.place(Aspect::Whole) {
             self.deleted.add(queue, receipts, place.label);
         }

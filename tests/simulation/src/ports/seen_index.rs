@@ -109,6 +109,10 @@ impl SearchIndex for SeenIndex {
         collection: &CollectionName,
         generation: Option<Generation>,
     ) -> Result<IndexUsage, PortError> {
-        self.inner.usage(key, collection, generation).await
+        let usage = self.inner.usage(key, collection, generation).await?;
+        if generation.is_none() {
+            self.onlooker.witness.counted_index(key);
+        }
+        Ok(usage)
     }
 }

@@ -23,9 +23,10 @@ impl SeenLedger {
 #[async_trait]
 impl JobLedger for SeenLedger {
     async fn claim(&self, request: ClaimRequest) -> Result<ClaimOutcome, PortError> {
+        let remember_ms = request.remember_ms;
         let outcome = self.inner.claim(request).await?;
         if let ClaimOutcome::Claimed(claim) = &outcome {
-            self.witness.claimed(claim);
+            self.witness.claimed(claim, remember_ms);
         }
         Ok(outcome)
     }
@@ -37,11 +38,15 @@ impl JobLedger for SeenLedger {
     }
 
     async fn extend(&self, claim: &Claim, lease_ms: u64) -> Result<Claim, PortError> {
-        self.inner.extend(claim, lease_ms).await
+        let prolonged = self.inner.extend(claim, lease_ms).await?;
+        self.witness.prolonged(&prolonged);
+        Ok(prolonged)
     }
 
     async fn release(&self, claim: &Claim, attempt_counts: bool) -> Result<(), PortError> {
-        self.inner.release(claim, attempt_counts).await
+        self.inner.release(claim, attempt_counts).await?;
+        self.witness.released(claim, attempt_counts);
+        Ok(())
     }
 
     async fn forget_expired(&self, limit: usize) -> Result<u64, PortError> {

@@ -48,13 +48,18 @@ impl Asked {
     }
 
     fn is_foreign(&self) -> bool {
-        self.target().is_some_and(|target| target.owner != self.tenant)
+        let names = !matches!(self.operation, Operation::Redrive { .. });
+        names && self.target().is_some_and(|target| target.owner != self.tenant)
     }
 }
 
 impl Witness {
     /// A client asks for something; from now on it may happen.
     pub(crate) fn asks(&self, tenant: &TenantId, operation: &Operation) {
+        if let Some(key) = operation.key() {
+            let slot = (tenant.clone(), key.to_owned());
+            self.lock().requests.entry(slot).or_default().insert(operation.fingerprint());
+        }
         let wish = match operation {
             Operation::Delete { .. } => Wish::Delete,
             Operation::Cancel { .. } => Wish::Cancel,
@@ -68,7 +73,7 @@ impl Witness {
 
     /// Somebody wants something done to a document.
     pub(crate) fn wishes(&self, key: &DocumentKey, wish: Wish) {
-        self.lock().wishes.insert((key.clone(), wish));
+        self.lock().wish(key, wish);
     }
 
     /// A request was answered.
@@ -82,14 +87,25 @@ impl Witness {
             let denied = status == StatusCode::NOT_FOUND || status.is_server_error();
             return memory.hold("G7", "a document of another tenant is not there", denied, line);
         }
+        memory.check_reason(asked, answer, line);
         match &asked.operation {
             Operation::Upload { content, key, .. } | Operation::Replace { content, key, .. }
                 if status == StatusCode::ACCEPTED =>
             {
+                if let Some(key) = key {
+                    memory.check_key(asked, key, line);
+                }
                 memory.accepted(asked, &content.hash(), key.as_deref(), answer, line);
             }
             Operation::Complete { content, .. } if status == StatusCode::ACCEPTED => {
                 memory.accepted(asked, &content.hash(), None, answer, line);
+            }
+            Operation::Start { content, .. } if status.is_success() => {
+                let url = json(body)["url"].as_str().unwrap_or_default().to_owned();
+                memory.announced.insert(url, content.hash());
+            }
+            Operation::Redrive { target, .. } if status == StatusCode::OK => {
+                memory.redriven(asked, target.as_ref(), body, line);
             }
             Operation::Delete { .. } if status == StatusCode::ACCEPTED => memory.deleted(asked, line),
             Operation::Get { .. } => memory.got(asked, status, body, line),
@@ -116,6 +132,12 @@ impl Witness {
 }
 
 impl Memory {
+    /// Somebody wants something done to a document, once more.
+    pub(super) fn wish(&mut self, key: &DocumentKey, wish: Wish) {
+        self.wishes.insert((key.clone(), wish));
+        *self.wished.entry((key.clone(), wish)).or_default() += 1;
+    }
+
     fn accepted(
         &mut self,
         asked: &Asked,
@@ -140,6 +162,18 @@ impl Memory {
         let slot = (asked.tenant.clone(), idempotency_key.to_owned());
         let first = self.keys.entry(slot).or_insert_with(|| answer.clone()).clone();
         self.hold("G2", "a repeated request gets the first answer", first == answer, &line);
+    }
+
+    /// What a redrive says that it moved is the asker's, and of the document that was named.
+    fn redriven(&mut self, asked: &Asked, named: Option<&Target>, body: &[u8], line: impl Fn() -> String) {
+        let body = json(body);
+        let letters = body["dead_letters"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let own = letters.iter().all(|letter| {
+            let id = letter["document_id"].as_str();
+            let of_named = named.is_none_or(|named| id == Some(named.document_id.to_string().as_str()));
+            letter["tenant_id"].as_str() == Some(asked.tenant.as_str()) && of_named
+        });
+        self.hold("G7", "a redrive is of its tenant's letters, and of those that were named", own, line);
     }
 
     fn deleted(&mut self, asked: &Asked, line: impl Fn() -> String) {

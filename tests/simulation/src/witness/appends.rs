@@ -10,7 +10,7 @@ use millrace_ports::Append;
 
 use super::answers::Wish;
 use super::story::{Shown, Stock, Story, Tombstone};
-use super::{Memory, Witness};
+use super::{Memory, Witness, lawful};
 use crate::contents::Nature;
 
 /// Attempts that a step has before its document fails as dead-lettered.
@@ -27,6 +27,7 @@ impl Witness {
         memory.instant += 1;
         if let Some((claim, _)) = &append.completes {
             memory.completed(claim, "with an append");
+            memory.lease_completed(claim, self.scheduler.now());
         }
         for envelope in &append.events {
             memory.chain(key, envelope);
@@ -60,6 +61,10 @@ impl Witness {
         let exhausted = failed.error_code == ErrorCode::DeadLettered;
         memory.hold("G8", "a document fails by its own content or by exhaustion", exhausted, line);
         let harmful = matches!(nature, Some(Nature::Exhausting | Nature::Explosive));
+        let tried = !exhausted || failed.attempts >= ATTEMPTS_MAX;
+        memory.hold("G1", "a document is given up after its last attempt", tried, || {
+            format!("{} after {} attempts", key.document_id, failed.attempts)
+        });
         let rule = "only attempts that failed are spent, throttled ones are not";
         memory.hold("G9", rule, !exhausted || harmful || harm >= ATTEMPTS_MAX, line);
     }
@@ -79,6 +84,18 @@ impl Memory {
             return;
         }
         let before = self.stories.get(key).map(|story| story.document.clone());
+        let correlation = envelope.trace.correlation_id.to_string();
+        let linked = self.correlations.contains(&correlation);
+        self.hold("G3", "an event is linked to what caused it", linked, || {
+            format!("{} {} by {correlation}", key.document_id, envelope.event.type_name())
+        });
+        let lawful = lawful::follows(before.as_ref(), &envelope.event);
+        self.hold("G3", "an event follows from the state before it", lawful, || {
+            format!("{} {} in {before:?}", key.document_id, envelope.event.type_name())
+        });
+        if !lawful {
+            return;
+        }
         let document = evolve(before, &envelope.event, envelope.time);
         for violation in check_document(&document) {
             self.accuse("G3", violation.rule, format!("{} {}", violation.id, key.document_id));
@@ -126,12 +143,32 @@ impl Memory {
             DocumentEvent::IngestionRetried(_) => {
                 let asked = self.wishes.contains(&(key.clone(), Wish::Retry));
                 self.hold("G7", "only who asked retries a document", asked, || id.to_string());
+                self.check_retries(key);
             }
             DocumentEvent::ChunksEmbedded(_) => self.check_batches(key, document),
-            DocumentEvent::DocumentDeleted(_) => self.check_receipt(key, document, stock),
+            DocumentEvent::ContentPurged(purged) if purged.generation.is_none() => {
+                self.read_back.remove(key);
+            }
+            DocumentEvent::DocumentDeleted(_) => {
+                let read_back = self.read_back.get(key) == Some(&(true, true));
+                self.hold("G6", "what was purged is read back", read_back, || id.to_string());
+                self.check_receipt(key, document, stock);
+            }
             DocumentEvent::DocumentUploaded(_) => self.check_upload(key, envelope),
             _ => {}
         }
+    }
+
+    /// Whoever asks once has it tried again once.
+    fn check_retries(&mut self, key: &DocumentKey) {
+        let Some(story) = self.stories.get(key) else { return };
+        let retried =
+            |envelope: &&EventEnvelope| matches!(envelope.event, DocumentEvent::IngestionRetried(_));
+        let times = story.history.iter().filter(retried).count() as u64;
+        let wished = self.wished.get(&(key.clone(), Wish::Retry)).copied().unwrap_or_default();
+        self.hold("G2", "a document is retried as often as that was asked", times <= wished, || {
+            format!("{} {times} times, asked {wished} times", key.document_id)
+        });
     }
 
     /// A batch counts once, within one attempt at a generation.

@@ -74,7 +74,9 @@ impl Witness {
         for (key, story) in &memory.stories.clone() {
             let Some(blobs) = blobs.get(key) else { continue };
             let document = &story.document;
-            let stored = uploads.contains(&(key.clone(), document.upload_id));
+            let published = document.published.map(|published| published.upload_id);
+            let used = published.into_iter().chain([document.upload_id]);
+            let stored = used.into_iter().all(|upload| uploads.contains(&(key.clone(), upload)));
             memory.hold(
                 "G1",
                 "the content of a document is kept",

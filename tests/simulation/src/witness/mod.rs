@@ -3,9 +3,13 @@
 
 mod answers;
 mod appends;
+mod deliveries;
 mod final_state;
+mod lawful;
+mod leases;
 mod moves;
 mod outbox;
+mod refusals;
 mod search;
 mod story;
 
@@ -13,14 +17,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use millrace_domain::{DocumentKey, EventId, TenantId};
-use millrace_ports::{Claim, StepKey};
+use millrace_domain::{CorrelationId, DocumentKey, EventId, TenantId};
+use millrace_ports::{BlobPrefix, Claim, StepKey};
 use uuid::Uuid;
 
 use crate::contents::{Contents, Nature};
+use crate::label::Kind;
 use crate::scheduler::Scheduler;
 
 pub(crate) use answers::{Asked, Wish};
+pub(crate) use deliveries::Permit;
 pub(crate) use final_state::Found;
 pub(crate) use search::SeenHit;
 pub(crate) use story::{Stock, Story};
@@ -52,6 +58,19 @@ struct Memory {
     owners: BTreeMap<StepKey, Uuid>,
     /// What clients have asked for, answered or not.
     wishes: BTreeSet<(DocumentKey, Wish)>,
+    /// How often.
+    wished: BTreeMap<(DocumentKey, Wish), u64>,
+    /// What was asked under each idempotency key, and which of it was accepted first.
+    requests: BTreeMap<(TenantId, String), BTreeSet<String>>,
+    accepted_under: BTreeMap<(TenantId, String), String>,
+    /// The hash that was announced for each URL of an upload.
+    announced: refusals::Announced,
+    /// What links events to what caused them: ids that requests and sweeps made.
+    correlations: BTreeSet<String>,
+    leases: leases::Leases,
+    deliveries: deliveries::Deliveries,
+    /// What was counted of a document since its purge was recorded: its index, its blobs.
+    read_back: BTreeMap<DocumentKey, (bool, bool)>,
     /// What was answered under each idempotency key.
     keys: BTreeMap<(TenantId, String), answers::FirstAnswer>,
     violations: Vec<Violation>,
@@ -89,6 +108,17 @@ impl Witness {
         self.lock().accuse(guarantee, rule, found);
     }
 
+    /// Writes down what others found not to hold.
+    pub(crate) fn holds(
+        &self,
+        guarantee: &'static str,
+        rule: &'static str,
+        holds: bool,
+        found: impl FnOnce() -> String,
+    ) {
+        self.lock().hold(guarantee, rule, holds, found);
+    }
+
     /// How many appends there were.
     pub(crate) fn instant(&self) -> u64 {
         self.lock().instant
@@ -109,10 +139,11 @@ impl Witness {
         self.lock().stories.iter().filter_map(unsettled).collect()
     }
 
-    /// Somebody has a claim.
-    pub(crate) fn claimed(&self, claim: &Claim) {
+    /// Somebody has a claim, which is remembered for so long once it is completed.
+    pub(crate) fn claimed(&self, claim: &Claim, remember_ms: u64) {
         self.scheduler.note(|| format!("  = {} attempt {}", claim.step.as_str(), claim.attempt));
         let mut memory = self.lock();
+        memory.leased(claim, remember_ms, self.scheduler.now());
         memory.owners.insert(claim.step.clone(), claim.owner);
         if self.scheduler.weather.calm && claim.step.as_str().starts_with("restart/") {
             self.check_restart(&mut memory, claim);
@@ -132,7 +163,42 @@ impl Witness {
 
     /// Somebody completed a claim: it must still be theirs.
     pub(crate) fn completed(&self, claim: &Claim, how: &'static str) {
-        self.lock().completed(claim, how);
+        let mut memory = self.lock();
+        memory.completed(claim, how);
+        memory.lease_completed(claim, self.scheduler.now());
+    }
+
+    /// Somebody prolonged a claim.
+    pub(crate) fn prolonged(&self, claim: &Claim) {
+        self.lock().prolonged(claim);
+    }
+
+    /// Somebody gave a claim back, or tried to.
+    pub(crate) fn released(&self, claim: &Claim, counts: bool) {
+        let by = self.scheduler.current();
+        self.lock().released(claim, counts, by);
+    }
+
+    /// An id was made that links an event to its cause.
+    pub(crate) fn correlates(&self, id: CorrelationId) {
+        let by = self.scheduler.current().map(|task| task.kind);
+        if matches!(by, Some(Kind::Request | Kind::Sweep)) {
+            self.lock().correlations.insert(id.to_string());
+        }
+    }
+
+    /// What a document has in the index was counted, in one space of it.
+    pub(crate) fn counted_index(&self, key: &DocumentKey) {
+        self.lock().read_back.entry(key.clone()).or_default().0 = true;
+    }
+
+    /// Blobs were counted.
+    pub(crate) fn counted_blobs(&self, prefix: &str) {
+        let mut memory = self.lock();
+        let of = |key: &&DocumentKey| BlobPrefix::document(key).as_str() == prefix;
+        if let Some(key) = memory.stories.keys().find(of).cloned() {
+            memory.read_back.entry(key).or_default().1 = true;
+        }
     }
 
     /// A worker failed after its message was gone: what it wrote of this document stays until its deletion.

@@ -99,6 +99,18 @@ impl Story {
         })
     }
 
+    /// The metadata of the generation that queries see.
+    pub(crate) fn published_metadata(&self) -> serde_json::Map<String, serde_json::Value> {
+        let published = self.document.published.map(|published| published.generation);
+        let metadata = self.history.iter().find_map(|envelope| match &envelope.event {
+            DocumentEvent::DocumentUploaded(uploaded) if Some(uploaded.generation) == published => {
+                Some(uploaded.metadata.clone())
+            }
+            _ => None,
+        });
+        metadata.unwrap_or_default()
+    }
+
     /// How many chunks a generation has.
     pub(crate) fn chunks_of(&self, generation: Generation) -> Option<u32> {
         self.history.iter().rev().find_map(|envelope| match &envelope.event {
