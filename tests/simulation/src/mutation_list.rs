@@ -262,11 +262,6 @@ mutations! {
             "Status::Failed if delivery.redriven && dead_lettered => {"
             => "Status::Failed if delivery.redriven && !dead_lettered => {",
     ];
-    "a redriven job's copy is redriven, too", "what a redriven job leaves is redone under another id, and retries once more": [
-        "shared/application/src/step.rs":
-            "        JobOutcome::from_port_error(error, delivery.receive_count, self.claims.random())\n    }\n\n    /// The same of a job that was not admitted"
-            => "        match JobOutcome::from_port_error(error, delivery.receive_count, self.claims.random()) {\n            JobOutcome::Postpone { delay_ms } if delivery.redriven => {\n                JobOutcome::PostponeRedriven { delay_ms }\n            }\n            outcome => outcome,\n        }\n    }\n\n    /// The same of a job that was not admitted",
-    ];
     "a postponed job stays redriven for ever", "the mark of the dead is sent along with every copy": [
         "shared/function-runtime/src/sqs_batch.rs":
             "!OF_THE_DEAD.contains(&name.as_str())"
