@@ -323,9 +323,9 @@ mutations! {
             => "    if published && owed {\n        return",
     ];
     "the sweeper's pauses do not grow", "a long queue is flooded with restarts": [
-        "shared/application/src/commands/sweep.rs":
-            "let pause_ms = self.policy.stalled_ms << claim.attempt.saturating_sub(1).min(6);"
-            => "let pause_ms = self.policy.stalled_ms << claim.attempt.min(0);",
+        "shared/application/src/stalled_documents.rs":
+            "let pause_ms = pause_ms << claim.attempt.saturating_sub(1).min(DOUBLINGS_MAX);"
+            => "let pause_ms = pause_ms << claim.attempt.min(0).min(DOUBLINGS_MAX);",
     ];
     "published contents are orphans", "the sweeper removes the content of the generation that queries see": [
         "shared/application/src/commands/sweep.rs":
@@ -403,8 +403,8 @@ mutations! {
     ];
     "re-embedding: verification leaves out the last page", "a step with more to see ends as if it had seen all": [
         "shared/application/src/sagas/advance_reembeddings.rs":
-            "if done == ids.len() && next.is_none() {"
-            => "if done == ids.len() && (next.is_none() || step == ReembeddingStepName::Verify) {",
+            "if done == ids.len() && ids.len() < self.policy.page {"
+            => "if done == ids.len() && (ids.len() < self.policy.page || step == ReembeddingStepName::Verify) {",
     ];
     "re-embedding: switches without verification", "the step between settling and the switch is left out": [
         "shared/domain/src/collection/transitions.rs":

@@ -64,8 +64,12 @@ impl Leases {
 }
 
 impl Lease {
-    /// Whether the sweeper has waited since this restart: longer each time, unless it died before it could say so.
+    /// Whether the sweeper has waited since this restart: longer each time, unless it died before it could say so. One that
+    /// failed it gave back.
     fn has_paused(&self, now: i64) -> bool {
+        if let Fate::Released { .. } = self.fate {
+            return true;
+        }
         let times = if self.prolonged { self.attempt.saturating_sub(1).min(RESTART_DOUBLINGS) } else { 0 };
         now + CLOCKS_APART_MS >= self.from + (RESTART_PAUSE_MS << times)
     }
