@@ -185,6 +185,14 @@ mutations! {
             "        match self.record(delivery, claim, fault, format!(\"{DEAD_LETTERED}{code}\")).await {"
             => "        if fault.error_code == ErrorCode::DeadLettered {\n            return JobOutcome::Acknowledge;\n        }\n        match self.record(delivery, claim, fault, format!(\"{DEAD_LETTERED}{code}\")).await {",
     ];
+    "a lost letter stays lost", "a message that comes again after it failed its document is reported as done": [
+        "shared/application/src/commands/fail_ingestion.rs":
+            "let (Some(failure), 2..) = (failure, delivery.receive_count)"
+            => "let (Some(failure), 200..) = (failure, delivery.receive_count)",
+    ];
+    "a step in the history fails its document", "a lost reply at the last attempt is taken for a failure": [
+        "shared/domain/src/document/decide.rs": "if settled || recorded {" => "if settled && (recorded || !recorded) {",
+    ];
     "orphans are kept", "the sweeper takes every upload to be in use": [
         "shared/application/src/commands/sweep.rs": "        if in_use {\n" => "        if in_use || self.policy.orphan_ms > 0 {\n",
     ];

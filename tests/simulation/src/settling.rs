@@ -157,6 +157,7 @@ fn check_settled(run: &Run) {
     run.witness.settled(&found);
     let dead = QueueName::ALL.into_iter().flat_map(|queue| dead_documents(&run.world, queue)).collect();
     run.witness.redriven_settled(&dead);
+    run.witness.lettered(&dead);
     for (tenant, _) in run.clients.tenants() {
         run.witness.counted(tenant, &now(behind.views.counts(tenant)));
         for collection in now(behind.collections.list(tenant, None, COLLECTIONS_PAGE_MAX)).collections {

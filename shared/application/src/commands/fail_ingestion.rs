@@ -193,7 +193,11 @@ async fn come_again(
     recorded: Result<Recorded, PortError>,
 ) -> JobOutcome {
     match recorded {
-        Err(error) => steps.cut_off(delivery, claim, &error).await,
+        // The message itself: of a copy nobody knows that it may have failed its document (`lost_letter`).
+        Err(error) => match steps.cut_off(delivery, claim, &error).await {
+            JobOutcome::Postpone { delay_ms } => JobOutcome::Retry { delay_ms, reason: error.to_string() },
+            outcome => outcome,
+        },
         Ok(_) => {
             steps.release(claim, false).await;
             let reason = "its document has gone on without it".to_owned();

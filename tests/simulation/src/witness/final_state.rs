@@ -1,9 +1,9 @@
 //! What must hold once everything has come to rest: every document at an end of its way, everything published arrived, read
 //! models equal to the histories, and nothing stored beyond what is in use.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use millrace_domain::{CollectionName, DocumentKey, Status, TenantId, UploadId};
+use millrace_domain::{CollectionName, DocumentKey, ErrorCode, Status, TenantId, UploadId};
 use millrace_ports::{BlobUsage, DocumentView, IndexUsage, ViewCount};
 
 use super::{Memory, Story, Witness};
@@ -27,6 +27,19 @@ impl Witness {
             memory.check_end(key, story);
             if let Some(found) = found.get(key) {
                 memory.check_stored(key, story, found);
+            }
+        }
+    }
+
+    /// Of each document that was given up there is a dead letter, by which it can be redriven.
+    pub(crate) fn lettered(&self, dead: &BTreeSet<DocumentKey>) {
+        let mut memory = self.lock();
+        for (key, story) in &memory.stories.clone() {
+            let failure = story.document.failure.as_ref().filter(|_| story.document.status == Status::Failed);
+            if failure.is_some_and(|failure| failure.error_code == ErrorCode::DeadLettered) {
+                let lies_there = dead.contains(key) || story.littered;
+                let line = || key.document_id.to_string();
+                memory.hold("G1", "a document that was given up has a dead letter", lies_there, line);
             }
         }
     }
