@@ -190,9 +190,6 @@ mutations! {
             "let (Some(failure), 2..) = (failure, delivery.receive_count)"
             => "let (Some(failure), 200..) = (failure, delivery.receive_count)",
     ];
-    "a step in the history fails its document", "a lost reply at the last attempt is taken for a failure": [
-        "shared/domain/src/document/decide.rs": "if settled || recorded {" => "if settled && (recorded || !recorded) {",
-    ];
     "orphans are kept", "the sweeper takes every upload to be in use": [
         "shared/application/src/commands/sweep.rs": "        if in_use {\n" => "        if in_use || self.policy.orphan_ms > 0 {\n",
     ];

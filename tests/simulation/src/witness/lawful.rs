@@ -29,7 +29,10 @@ fn continues(document: &Document, event: &DocumentEvent) -> bool {
             let whole = document.plan.is_some_and(|plan| plan.chunks == document.embedded_chunks);
             at(completed.generation, Stage::Embed) && whole
         }
-        DocumentEvent::IngestionFailed(failed) => is_at_work(document, failed.generation),
+        DocumentEvent::IngestionFailed(failed) => {
+            let recorded = document.stage == Stage::Embed && failed.stage < Stage::Embed;
+            is_at_work(document, failed.generation) && !recorded
+        }
         DocumentEvent::IngestionCancelled(cancelled) => is_at_work(document, cancelled.generation),
         DocumentEvent::IngestionRetried(retried) => {
             let stopped = matches!(document.status, Status::Failed | Status::Cancelled);
