@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 use async_trait::async_trait;
 use millrace_domain::{QueueName, Timestamp};
 
-use crate::PortError;
+use crate::{PortError, is_permitted_in_message};
 
 /// The attribute under which a dead-lettered message says why, in words.
 pub const DEAD_LETTER_REASON: &str = "dead-letter-reason";
@@ -20,6 +20,19 @@ pub const DEAD_LETTER_RETENTION_MS: u64 = 1_209_600_000;
 pub const DEAD_LETTERS_PAGE_MAX: usize = 1_000;
 /// Most dead letters that are named in one redrive.
 pub const REDRIVE_MAX: usize = 1_000;
+
+/// The most of a reason that a letter bears, in characters.
+const REASON_CHARS_MAX: usize = 1_000;
+/// Stands for a character that no message may hold.
+const REPLACEMENT: char = '\u{fffd}';
+
+/// A reason as a letter bears it: not empty, not too long, and of characters that a message may hold, since it is sent again
+/// with it. What it quotes may be a client's.
+pub fn letter_reason(reason: &str) -> String {
+    let permitted = |character| if is_permitted_in_message(character) { character } else { REPLACEMENT };
+    let borne: String = reason.chars().take(REASON_CHARS_MAX).map(permitted).collect();
+    if borne.is_empty() { REPLACEMENT.into() } else { borne }
+}
 
 /// Why a message was given up: what lists and alarms group by. The names are a contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -49,6 +49,7 @@ macro_rules! remote_dead_letter_suite {
                 only_the_named_letters_move,
                 a_redrive_beyond_its_bounds_moves_nothing,
                 a_letter_that_is_given_up_again_bears_the_new_reason,
+                a_reason_is_borne_in_characters_that_a_message_may_hold,
                 each_queue_has_its_own_letters,
             ]
         );
@@ -262,6 +263,23 @@ pub async fn a_letter_that_is_given_up_again_bears_the_new_reason(fixture: &JobQ
     fixture.queue.dead_letter(QUEUE, &message, DeadLetterCode::Corrupt, "unreadable").await.unwrap();
     let letter = letters(fixture).await.remove(0);
     assert_eq!((letter.code(), letter.reason()), ("corrupt", "unreadable"));
+}
+
+/// A reason may quote a client. Redriven, the letter may be sent again with all that it bears.
+pub async fn a_reason_is_borne_in_characters_that_a_message_may_hold(fixture: &JobQueueFixture) {
+    for (reason, borne) in [("no \u{1b}[31m\u{0} way", "no \u{fffd}[31m\u{fffd} way"), ("", "\u{fffd}")] {
+        fixture.queue.send(QUEUE, vec![message("a")]).await.remove(0).unwrap();
+        let received = receive(fixture).await.remove(0);
+        fixture.queue.dead_letter(QUEUE, &received, DeadLetterCode::Corrupt, reason).await.unwrap();
+        let letter = letters(fixture).await.remove(0);
+        assert_eq!(letter.reason(), borne);
+        fixture.dead_letters.redrive(QUEUE, &[now(&letter)]).await.unwrap();
+        let redriven = receive(fixture).await.remove(0);
+        let copy = OutgoingMessage { attributes: redriven.attributes.clone(), ..message("a") };
+        fixture.queue.send(QUEUE, vec![copy]).await.remove(0).unwrap();
+        let copy = receive(fixture).await.remove(0);
+        fixture.consumer.delete(QUEUE, &[redriven.receipt, copy.receipt]).await.unwrap();
+    }
 }
 
 /// To look at and to redrive.

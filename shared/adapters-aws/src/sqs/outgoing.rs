@@ -4,12 +4,10 @@
 use std::collections::HashMap;
 
 use aws_sdk_sqs::types::MessageAttributeValue;
-use millrace_ports::{OutgoingMessage, is_permitted_in_message};
+use millrace_ports::OutgoingMessage;
 
 /// The type of all our attributes.
 const TEXT: &str = "String";
-/// What takes the place of a character that SQS refuses, in texts that are for people.
-const REPLACEMENT: char = '\u{fffd}';
 
 /// A message that SQS will take.
 #[derive(Debug, Clone)]
@@ -42,13 +40,6 @@ pub(super) fn seconds(milliseconds: u64) -> i32 {
     i32::try_from(milliseconds.div_ceil(1_000)).unwrap_or(i32::MAX)
 }
 
-/// A text for people as SQS takes it: not empty, not too long, no character that it refuses.
-pub(super) fn readable(text: &str, chars_max: usize) -> String {
-    let permitted = |character| if is_permitted_in_message(character) { character } else { REPLACEMENT };
-    let readable: String = text.chars().take(chars_max).map(permitted).collect();
-    if readable.is_empty() { REPLACEMENT.into() } else { readable }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -72,12 +63,5 @@ mod tests {
     #[test]
     fn a_delay_is_never_shorter_than_asked() {
         assert_eq!([0, 1, 1_000, 1_001, DELAY_MS_MAX].map(seconds), [0, 1, 1, 2, 900]);
-    }
-
-    #[test]
-    fn a_reason_is_made_fit() {
-        assert_eq!(readable("a\u{0}b", 10), "a\u{fffd}b");
-        assert_eq!(readable("äöü", 2), "äö");
-        assert!(!readable("", 10).is_empty());
     }
 }

@@ -9,20 +9,18 @@ use aws_sdk_sqs::types::{MessageSystemAttributeName, QueueAttributeName};
 use millrace_domain::QueueName;
 use millrace_ports::{
     DEAD_LETTER_CODE, DEAD_LETTER_REASON, DeadLetterCode, ErrorKind, JobConsumer, JobQueue, OutgoingMessage,
-    PortError, QueueDepth, Receipt, ReceivedMessage, VISIBILITY_MS_MAX,
+    PortError, QueueDepth, Receipt, ReceivedMessage, VISIBILITY_MS_MAX, letter_reason,
 };
 
 use super::batch::ENTRIES_MAX;
 use super::failure::{failure, receipt_failure};
 use super::message::received;
-use super::outgoing::{readable, seconds};
+use super::outgoing::seconds;
 use super::queues::{Queues, SqsQueues};
 use crate::connection::{READ_TIMEOUT, repeated, timeouts};
 
 /// How long a message that is being given up is kept from others meanwhile.
 const BURIAL_MS: u64 = 30_000;
-/// Longest reason on a dead letter, in characters.
-const REASON_CHARS_MAX: usize = 1_000;
 /// Longest wait of one receive, as SQS has it. Whoever wants to wait longer asks again.
 const WAIT_S_MAX: u64 = 20;
 
@@ -88,7 +86,7 @@ impl JobQueue for SqsJobQueue {
         self.change_visibility(queue, &message.receipt, BURIAL_MS).await?;
         let mut attributes = message.attributes.clone();
         attributes.insert(DEAD_LETTER_CODE.into(), code.as_str().into());
-        attributes.insert(DEAD_LETTER_REASON.into(), readable(reason, REASON_CHARS_MAX));
+        attributes.insert(DEAD_LETTER_REASON.into(), letter_reason(reason));
         let (body, group) = (message.body.clone(), message.group.clone());
         let letter = OutgoingMessage { body, group, delay_ms: 0, attributes };
         // Sent before it is deleted: a crash between leaves both and loses nothing.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use millrace_domain::Timestamp;
 use millrace_ports::{
     DEAD_LETTER_CODE, DEAD_LETTER_REASON, DEAD_LETTER_RETENTION_MS, DeadLetter, DeadLetterCode, PortError,
-    QueuePolicy,
+    QueuePolicy, letter_reason,
 };
 use rusqlite::{Connection, OptionalExtension, Row};
 
@@ -72,7 +72,7 @@ fn bury(
         .map_err(sql_error)?;
     let mut attributes: BTreeMap<String, String> = read_attributes(&attributes)?;
     attributes.insert(DEAD_LETTER_CODE.to_owned(), code.as_str().to_owned());
-    attributes.insert(DEAD_LETTER_REASON.to_owned(), reason.to_owned());
+    attributes.insert(DEAD_LETTER_REASON.to_owned(), letter_reason(reason));
     connection
         .prepare_cached(
             "UPDATE messages SET state = ?2, busy = 0, delivery = 0, visible_at = ?3, attributes = ?4 WHERE id = ?1",
