@@ -272,3 +272,27 @@ async fn a_purge_that_stood_still_past_its_lease_spares_what_a_retry_has_written
     }
     assert!(broken.is_empty(), "{broken:#?}");
 }
+
+/// The purge has looked and found nothing, but has not said so yet. What is written then it will not remove.
+#[tokio::test]
+async fn what_a_worker_writes_between_a_purge_and_its_record_goes_too() {
+    let world = World::new().await;
+    let key = world.upload(&prose("ferry", 9)).await;
+    world.faults.arm_next("search_index.put_words", Fault::HaltBefore);
+    let worker = world.until_halt().await.expect("it writes words");
+    world.faults.resume();
+    world.replace(&key, &prose("lighthouse", 1)).await;
+    while world.document(&key).await.status != Status::Ready {
+        world.deliver(QueueName::Ingest, 1).await;
+        world.deliver(QueueName::Embed, 1).await;
+    }
+    world.faults.arm_next("event_store.append", Fault::HaltBefore);
+    let purge = world.until_halt().await.expect("it records what it purged");
+    world.faults.resume();
+    worker.await;
+    assert!(world.stored(&key, Some(Generation::FIRST)).await.chunks > 0, "it came too late for the purge");
+    purge.await;
+    world.settle().await;
+    assert_eq!(world.stored(&key, Some(Generation::FIRST)).await, Leftovers::default());
+    assert!(world.hits(&key, "lighthouse").await > 0);
+}
