@@ -111,7 +111,7 @@ impl SearchDocuments {
             let collection = self.collections.get(&request.tenant_id, &request.collection).await?;
             let Some(collection) = collection else { return Ok(nothing()) };
             let answer = self.search_in(&request, &collection).await?;
-            if collection.reembedding.is_none() || self.is_current(&collection).await? {
+            if self.is_current(&collection).await? {
                 return Ok(answer);
             }
         }
@@ -121,7 +121,8 @@ impl SearchDocuments {
     }
 
     /// Whether searches still use the space in which a search was made. A document that was replaced after the switch is in
-    /// the new one only, so an answer from the old one might miss it.
+    /// the new one only, so an answer from the old one might miss it. Asked of each search: a whole move fits into one that
+    /// stands still.
     async fn is_current(&self, searched: &Collection) -> Result<bool, PortError> {
         let now = self.collections.get(&searched.tenant_id, &searched.name).await?;
         Ok(now.is_some_and(|now| now.space == searched.space))
