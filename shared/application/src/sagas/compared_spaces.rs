@@ -53,8 +53,10 @@ pub(crate) struct ComparedSpaces {
 }
 
 impl ComparedSpaces {
-    /// Whether the new space holds at least what the old one holds of all that queries see or are about to see. The old one
-    /// is counted first: workers write into the new one first, so what is new in the old by then is in the new.
+    /// Whether the new space holds all that queries see or are about to see: of the current generation every chunk that its plan
+    /// has, recorded or not, since two counts of a half-embedded document may be equal and be of different batches; of another
+    /// one what the old space holds. That is counted first: workers write into the new one first, so what is new in the old by
+    /// then is in the new.
     pub(crate) async fn is_whole(
         &self,
         key: &DocumentKey,
@@ -67,9 +69,13 @@ impl ComparedSpaces {
             generations.push(document.generation);
         }
         for generation in generations {
-            let old = self.usage(key, collection, saga.from.space, generation).await?;
+            let plan = document.plan.filter(|_| document.generation == generation);
+            let expected = match plan.map(|plan| u64::from(plan.chunks)) {
+                Some(chunks) => IndexUsage { chunks, vectors: chunks },
+                None => self.usage(key, collection, saga.from.space, generation).await?,
+            };
             let new = self.usage(key, collection, saga.to.space, generation).await?;
-            if new.chunks < old.chunks || new.vectors < old.vectors {
+            if new.chunks < expected.chunks || new.vectors < expected.vectors {
                 return Ok(false);
             }
         }
